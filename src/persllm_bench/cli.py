@@ -1,0 +1,214 @@
+"""The command `persllm-bench`."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from persllm_bench import report, suite
+from persllm_bench.items import tasks_dir
+from persllm_bench.reader import read
+
+app = typer.Typer(help="Does a language model really have a personality?", no_args_is_help=True, add_completion=False)
+console = Console(soft_wrap=True)
+DEFAULT = ",".join(f"persllm_{base}" for base in suite.KINDS)
+
+
+def fail(error: BaseException | str) -> typer.Exit:
+    typer.secho(f"persllm-bench: {error}", err=True, fg="red")
+    return typer.Exit(2)
+
+
+def _names(tasks: str) -> list[str]:
+    """Task names from a comma-separated list with groups and `*`, in the order of the suite."""
+    import fnmatch
+
+    wanted: set[str] = set()
+    for pattern in filter(None, (p.strip() for p in tasks.split(","))):
+        found = set(suite.GROUPS.get(pattern, ())) or set(fnmatch.filter(suite.TASKS, pattern))
+        if not found:
+            raise ValueError(f"unknown task {pattern!r}; there are {', '.join((*suite.TASKS, *suite.GROUPS))}")
+        wanted |= found
+    return [name for name in suite.TASKS if name in wanted]
+
+
+@app.command("tasks")
+def list_tasks(
+    directory: Annotated[bool, typer.Option("--dir", help="Print the folder for lm_eval --include_path.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+) -> None:
+    """List the tasks and groups."""
+    if directory:
+        typer.echo(tasks_dir())
+        return
+    rows = [{"task": t.name, "family": t.family, "kind": t.kind, "quick": t.quick} for t in suite.TASKS.values()]
+    if as_json:
+        typer.echo(json.dumps({"tasks": rows, "groups": suite.GROUPS}, indent=2))
+        return
+    table = Table("task", "family", "kind", "slice")
+    for t in suite.TASKS.values():
+        table.add_row(t.name, t.family, t.kind, "quick" if t.quick else "all")
+    console.print(table)
+    for group, members in suite.GROUPS.items():
+        console.print(f"{group}: {', '.join(members)}")
+
+
+@app.command()
+def check(path: Annotated[Path | None, typer.Argument(help="A tasks folder; default: the one in use.")] = None) -> None:
+    """Check the data: every fault at once, then the gates."""
+    from persllm_bench import quality
+
+    root = path or tasks_dir()
+    if not (root / "personas").is_dir():
+        raise fail(f"{root} is no tasks folder: it has no personas/")
+    data, faults = read(root)
+    if not faults:
+        faults = quality.gate(data)
+        console.print(quality.counts_table(data))
+        console.print(quality.shortcut_table(data))
+    for fault in faults:
+        typer.echo(str(fault))
+    if faults:
+        raise fail(f"{len(faults)} fault(s)")
+    typer.echo(f"{len(data.personas)} personas: no fault; data {data.sha256[:12]}")
+
+
+@app.command()
+def run(
+    model: Annotated[str, typer.Option(help="Model folder, hub name, or the name served by the endpoint.")],
+    output: Annotated[Path, typer.Option(help="Where the run goes; one folder per condition.")],
+    tasks: Annotated[str, typer.Option(help="Comma-separated names, groups or wildcards.")] = DEFAULT,
+    condition: Annotated[str, typer.Option(help="Comma-separated: profile, name, none, wrong, swapped.")] = "profile",
+    personas: Annotated[str, typer.Option(help="Comma-separated slugs; default: all.")] = "",
+    backend: Annotated[str, typer.Option(help="hf, vllm or endpoint (OpenAI-compatible).")] = "hf",
+    base_url: Annotated[str, typer.Option(help="For the endpoint, such as http://localhost:8000/v1.")] = "",
+    harness: Annotated[str, typer.Option(help="lm-eval or inspect.")] = "lm-eval",
+    batch_size: Annotated[int, typer.Option(min=1)] = 16,
+    device: Annotated[str, typer.Option(help="Such as cuda or cpu; default: the harness chooses.")] = "",
+    reasoning: Annotated[int, typer.Option(min=0, help="Extra tokens for models that think first.")] = 0,
+    model_arg: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for the back end; may be repeated.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked, and stop.")] = False,
+) -> None:
+    """Run tasks on a model. Run again with the same options to resume."""
+    from persllm_bench import runner, runs
+    from persllm_bench.faces.settings import Settings
+
+    for given, options, name in ((backend, runner.Backend, "back end"), (harness, runner.Harness, "harness")):
+        if given not in get_args(options):
+            raise fail(f"unknown {name} {given!r}; there are {', '.join(get_args(options))}")
+    try:
+        names = _names(tasks)
+        conditions: list[Any] = [c.strip() for c in condition.split(",") if c.strip()]
+        slugs = [p.strip() for p in personas.split(",") if p.strip()]
+        for c in conditions:
+            rows = runner.estimate(names, Settings(c, ",".join(slugs), reasoning))
+            table = Table("task", "samples", "prompt characters", "completion tokens, at most", title=f"condition {c}")
+            for row in rows:
+                table.add_row(row[0], *(f"{n:,}" for n in row[1:]))
+            console.print(table)
+        if dry_run:
+            return
+        extra = dict(a.split("=", 1) for a in model_arg or [])
+        target = runner.Target(model, backend, base_url, batch_size, device, extra)  # type: ignore[arg-type]
+        folders = runner.run(
+            target,
+            names,
+            output,
+            conditions=conditions,
+            personas=slugs,
+            reasoning=reasoning,
+            harness=harness,  # type: ignore[arg-type]
+        )
+    except (ValueError, runs.RunError) as error:
+        raise fail(error) from error
+    for folder in folders:
+        typer.echo(f"replies saved under {folder}")
+
+
+@app.command()
+def score(
+    path: Annotated[Path, typer.Argument(help="A run folder (or its parent with one folder per condition).")],
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable, all measures.")] = False,
+    measures: Annotated[bool, typer.Option("--measures", help="Every measure of every task.")] = False,
+) -> None:
+    """Derive every score of a run from its raw replies."""
+    scored = _scored(path)
+    if as_json:
+        typer.echo(json.dumps([row for scores in scored.values() for row in report.as_json(scores)], indent=2))
+        return
+    _print(scored)
+    if measures:
+        for scores in scored.values():
+            for s in scores:
+                console.print(report.measures_table(s))
+
+
+@app.command()
+def table(
+    path: Annotated[Path, typer.Argument(help="A run folder (or its parent with one folder per condition).")],
+    shortcuts: Annotated[bool, typer.Option(help="Also compute what shortcuts score on this data.")] = True,
+) -> None:
+    """The scores of a run beside its no-persona control and the shortcut baselines."""
+    from persllm_bench import quality
+    from persllm_bench.reader import load
+
+    _print(_scored(path), quality.best_shortcuts(load()) if shortcuts else None)
+
+
+def _scored(path: Path) -> dict[str, list[report.TaskScore]]:
+    from persllm_bench import runs
+    from persllm_bench.reader import load
+
+    folders = [path] if (path / "run.json").exists() else sorted(p.parent for p in path.glob("*/run.json"))
+    if not folders:
+        raise fail(f"{path} is no run: no run.json in it or one level below")
+    try:
+        return {str(f): report.ordered(runs.RunFolder(f).score(load())) for f in folders}
+    except ValueError as error:
+        raise fail(error) from error
+
+
+def _print(scored: dict[str, list[report.TaskScore]], shortcuts: dict[str, float] | None = None) -> None:
+    controls = [s for scores in scored.values() for s in scores if s.condition == "none"]
+    for path, scores in scored.items():
+        if scores[0].condition != "none" or len(scored) == 1:
+            console.print(f"{path}: condition {scores[0].condition}")
+            console.print(report.score_table(scores, controls, shortcuts))
+
+
+@app.command()
+def sample(
+    task: Annotated[str, typer.Argument(help="A task name.")],
+    n: Annotated[int, typer.Option(min=1, help="How many.")] = 3,
+    condition: Annotated[str, typer.Option()] = "profile",
+    personas: Annotated[str, typer.Option(help="Comma-separated slugs.")] = "",
+    stage: Annotated[str, typer.Option(help="early or late; default: both.")] = "",
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Print random samples of a task as the model sees them."""
+    from persllm_bench.faces.settings import Settings
+    from persllm_bench.schema import STAGES
+
+    if stage and stage not in STAGES:
+        raise fail(f"unknown stage {stage!r}; there are {', '.join(STAGES)}")
+    try:
+        _, _, samples = Settings(condition, personas).samples(task)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise fail(error) from error
+    pool = [s for s in samples if not stage or s.stage == stage]
+    for s in random.Random(seed).sample(pool, min(n, len(pool))):
+        typer.secho(f"--- {s.id}", bold=True)
+        for m in s.messages:
+            typer.echo(f"[{m.role}]\n{m.content}\n")
+        for text in s.continuations:
+            typer.echo(f"[option] {text}")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,128 @@
+"""Open replies: closeness to the references, distinctness between wordings, stages and persons, and who is speaking.
+
+BLEU is sacrebleu's corpus BLEU-4. Intra / Stage / Inter after the distinction analysis of PersLLM (arXiv
+2407.12393): BLEU of a reply
+against the reply to the other wording / in the other stage / of the other personas. A distinct person has Intra
+above Stage above Inter.
+Theirs compares two samples of one prompt, so figures are not comparable.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from rouge_score.rouge_scorer import RougeScorer
+from sacrebleu.metrics import BLEU, CHRF
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from persllm_bench.items import Data, Persona
+from persllm_bench.scoring.aggregate import Result, share
+from persllm_bench.scoring.keys import evidence, item_of
+from persllm_bench.scoring.letters import strip_reasoning
+from persllm_bench.scoring.record import Measure, Outcome, Unit
+
+_CHRF = CHRF(word_order=2)
+
+
+def open_replies(data: Data, outcomes: Sequence[Outcome]) -> Result:
+    """Score `persllm_open`. The unit is a reply, its value chrF++ / 100 against the references; an unusable reply
+    has 0.
+
+    Beside it BLEU, ROUGE-L, Intra / Stage / Inter BLEU and the attribution of replies to personas.
+    """
+    rouge = RougeScorer(["rougeL"], use_stemmer=True)
+    texts = {o.sample.id: strip_reasoning(o.reply.reply or "") for o in outcomes}
+    units, rouges = [], []
+    for o in outcomes:
+        text, references = texts[o.sample.id], item_of(data, o.sample).references[o.sample.stage]
+        units.append(Unit(o.sample.persona, "", closeness(data, o), evidence(data, o.sample)))
+        rouges.append((o.sample.persona, max(rouge.score(r, text)["rougeL"].fmeasure for r in references)))
+    pairs = [(texts[o.sample.id], item_of(data, o.sample).references[o.sample.stage]) for o in outcomes]
+    measures = {
+        "bleu": Measure(corpus_bleu([t for t, _ in pairs], [r for _, r in pairs]), n=len(pairs)),
+        "rouge_l": share(rouges),
+        **distinction(outcomes, texts),
+        **attribution(data, outcomes, texts),
+    }
+    return Result(units, low=0.0, chance=None, measures=measures)
+
+
+def closeness(data: Data, outcome: Outcome) -> float:
+    """chrF++ / 100 of a reply against its nearest reference."""
+    references = item_of(data, outcome.sample).references[outcome.sample.stage]
+    text = strip_reasoning(outcome.reply.reply or "")
+    return max(_CHRF.sentence_score(text, [r]).score for r in references) / 100
+
+
+def corpus_bleu(texts: Sequence[str], references: Sequence[Sequence[str]]) -> float | None:
+    """sacrebleu corpus BLEU-4 (0-100) of texts against one or more references each; None without texts."""
+    if not texts:
+        return None
+    width = max(map(len, references))
+    streams = [[refs[i] if i < len(refs) else "" for refs in references] for i in range(width)]
+    return float(BLEU(effective_order=False).corpus_score(list(texts), streams).score)
+
+
+def distinction(outcomes: Sequence[Outcome], texts: dict[str, str]) -> dict[str, Measure]:
+    """Intra, Stage and Inter BLEU over the replies of a run."""
+    by_wording: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
+    for o in outcomes:
+        by_wording[o.sample.persona, o.sample.item, o.sample.stage][o.sample.variant] = texts[o.sample.id]
+    intra, stage, inter = [], [], []
+    first: dict[tuple[str, str, str], str] = {}
+    for key, wordings in by_wording.items():
+        replies = [wordings[v] for v in sorted(wordings)]
+        first[key] = replies[0]
+        if len(replies) == 2:
+            intra.append((replies[0], [replies[1]]))
+    for (persona, item, when), text in first.items():
+        if when == "early" and (persona, item, "late") in first:
+            stage.append((text, [first[persona, item, "late"]]))
+        others = [t for (p, _, w), t in first.items() if p != persona and w == when]
+        if others:
+            inter.append((text, others))
+    return {
+        name: Measure(corpus_bleu([t for t, _ in pairs], [r for _, r in pairs]), n=len(pairs))
+        for name, pairs in (("intra_bleu", intra), ("stage_bleu", stage), ("inter_bleu", inter))
+    }
+
+
+def attribution(data: Data, outcomes: Sequence[Outcome], texts: dict[str, str]) -> dict[str, Measure]:
+    """Share of replies that a classifier of the authored speech gives to the right persona, names masked."""
+    if len(data.personas) < 2:
+        return {"attribution": Measure(None)}
+    model = _voices(tuple(data.personas.values()))
+    masked = [mask_names(texts[o.sample.id], data.personas[o.sample.persona]) for o in outcomes]
+    guesses = model.predict(masked) if masked else np.array([])
+    return {
+        "attribution": share((o.sample.persona, g == o.sample.persona) for o, g in zip(outcomes, guesses, strict=True))
+    }
+
+
+def voice_classifier() -> Pipeline:
+    """Character n-grams (2-5) and logistic regression; unfitted."""
+    return make_pipeline(
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2),
+        LogisticRegression(C=10.0, max_iter=1000, random_state=0),
+    )
+
+
+@lru_cache(maxsize=4)
+def _voices_by_text(rows: tuple[tuple[str, str], ...]) -> Pipeline:
+    return voice_classifier().fit([text for text, _ in rows], [slug for _, slug in rows])
+
+
+def _voices(personas: tuple[Persona, ...]) -> Pipeline:
+    return _voices_by_text(tuple((mask_names(s.text, p), p.slug) for p in personas for s in p.speech))
+
+
+def mask_names(text: str, persona: Persona) -> str:
+    """`text` with every name of the pack replaced by a neutral word."""
+    names = sorted(persona.head.swap, key=len, reverse=True)
+    return re.sub(r"(?<!\w)(" + "|".join(map(re.escape, names)) + r")(?!\w)", "someone", text)

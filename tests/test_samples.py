@@ -1,0 +1,101 @@
+"""What is asked: balanced positions, fixed slices, conditions that change what they should and nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+import pytest
+
+from persllm_bench import prompts, suite
+from persllm_bench.items import Data
+from persllm_bench.scoring.keys import right_choices
+from persllm_bench.suite import CORE, KINDS, QUICK_CAP, TASKS
+
+LETTER_TASKS = [f"persllm_{base}" for base, kind in KINDS.items() if kind == "letter"]
+
+
+@pytest.mark.parametrize("name", ["persllm_knowledge", "persllm_attitude"])
+def test_every_position_holds_the_key_equally_often_in_every_order(data: Data, name: str) -> None:
+    counts: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
+    for s in suite.task(name).samples(data, "profile"):
+        (key,) = right_choices(data, s)
+        counts[s.persona, s.variant][s.choices.index(key)] += 1
+    for positions in counts.values():
+        assert max(positions.values()) - min(positions[i] for i in range(4)) <= 1
+
+
+@pytest.mark.parametrize("name", LETTER_TASKS)
+def test_the_second_order_is_the_first_reversed(data: Data, name: str) -> None:
+    samples = {s.id: s for s in suite.task(name).samples(data, "profile")}
+    for s in samples.values():
+        if s.variant.endswith("order0"):
+            assert samples[s.id.replace("order0", "order1")].choices == s.choices[::-1]
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_sample_ids_are_unique_and_prompts_reproducible(data: Data, name: str) -> None:
+    first, again = (suite.task(name).samples(data, "profile") for _ in range(2))
+    assert len({s.id for s in first}) == len(first) > 0
+    assert [(s.id, s.prompt_sha256) for s in first] == [(s.id, s.prompt_sha256) for s in again]
+
+
+@pytest.mark.parametrize("base", list(KINDS))
+def test_the_quick_slice_is_part_of_the_task_and_within_its_cap(data: Data, base: str) -> None:
+    whole = {s.id: s.prompt_sha256 for s in suite.task(f"persllm_{base}").samples(data, "profile")}
+    quick = suite.task(f"persllm-quick_{base}").samples(data, "profile")
+    assert 0 < len(quick) <= QUICK_CAP[base]
+    assert all(whole[s.id] == s.prompt_sha256 for s in quick)
+    assert {s.persona for s in quick} == set(data.personas)
+
+
+def test_profile_shows_the_whole_dossier_and_name_none_of_it(data: Data) -> None:
+    for persona in data.personas.values():
+        for stage, statements in persona.dossiers.items():
+            profile = prompts.system_message(data, persona, stage, "profile").content
+            name = prompts.system_message(data, persona, stage, "name").content
+            assert all(text in profile for text in statements.values())
+            assert not any(text in name for text in statements.values())
+            assert persona.name in name
+            assert persona.head.stages[stage].label in name
+
+
+def test_no_persona_condition_names_nobody(data: Data) -> None:
+    for persona in data.personas.values():
+        message = prompts.system_message(data, persona, "early", "none").content
+        assert message == prompts.NO_PERSONA
+
+
+def test_wrong_condition_is_somebody_elses_profile(data: Data) -> None:
+    for persona in data.personas.values():
+        other = prompts.stranger(data, persona)
+        assert other.slug != persona.slug
+        wrong = prompts.system_message(data, persona, "late", "wrong")
+        assert wrong == prompts.system_message(data, other, "late", "profile")
+
+
+def test_swapped_condition_leaves_no_name_of_the_pack_anywhere(data: Data) -> None:
+    for name in ("persllm_knowledge", "persllm_premise", "persllm_open", "persllm-ll_knowledge"):
+        for s in suite.task(name).samples(data, "swapped"):
+            persona = data.personas[s.persona]
+            text = "\n".join([*(m.content for m in s.messages), *s.continuations])
+            assert persona.name not in text
+            assert prompts.swapped(text, persona) == text, f"{s.id}: a replacement is itself a name to swap"
+
+
+def test_the_name_condition_is_for_trained_personas_only(data: Data) -> None:
+    asked = {s.persona for s in suite.task("persllm_knowledge").samples(data, "name")}
+    assert asked == {slug for slug, p in data.personas.items() if p.head.trained}
+
+
+def test_unknown_names_list_what_exists(data: Data) -> None:
+    with pytest.raises(ValueError, match="there are profile, name, none, wrong, swapped"):
+        suite.task("persllm_knowledge").samples(data, "profil")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="persllm_knowledge"):
+        suite.task("persllm_knowlege")
+    with pytest.raises(ValueError, match=next(iter(data.personas))):
+        suite.task("persllm_knowledge").samples(data, "profile", ["nobody"])
+
+
+def test_the_core_group_holds_scored_tasks_only() -> None:
+    assert suite.GROUPS["persllm-core"] == tuple(f"persllm_{b}" for b in CORE)
+    assert all(KINDS[base] != "free" for base in CORE)
