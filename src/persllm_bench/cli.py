@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from persllm_bench import report, suite
-from persllm_bench.items import tasks_dir
-from persllm_bench.reader import read
+from persllm_bench.reader import read, tasks_dir
 
 app = typer.Typer(help="Does a language model really have a personality?", no_args_is_help=True, add_completion=False)
 console = Console(soft_wrap=True)
@@ -60,18 +59,24 @@ def list_tasks(
 
 
 @app.command()
-def check(path: Annotated[Path | None, typer.Argument(help="A tasks folder; default: the one in use.")] = None) -> None:
-    """Check the data: every fault at once, then the gates."""
-    from persllm_bench import quality
+def check(
+    path: Annotated[Path | None, typer.Argument(help="A tasks folder; default: the one in use.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Write BASELINES.md and baselines.json.")] = False,
+) -> None:
+    """Check the data: every fault of form, then the gates and what shortcuts earn; all violations at once."""
+    from persllm_bench import quality, shortcuts
 
     root = path or tasks_dir()
     if not (root / "personas").is_dir():
         raise fail(f"{root} is no tasks folder: it has no personas/")
     data, faults = read(root)
     if not faults:
-        faults = quality.gate(data)
         console.print(quality.counts_table(data))
-        console.print(quality.shortcut_table(data))
+        measured = shortcuts.measure(data)
+        if write:
+            shortcuts.write(data, measured)
+        console.print(report.shortcut_table(measured))
+        faults = [*quality.gate(data), *shortcuts.faults(measured), *shortcuts.stale(data)]
     for fault in faults:
         typer.echo(str(fault))
     if faults:
@@ -152,13 +157,11 @@ def score(
 @app.command()
 def table(
     path: Annotated[Path, typer.Argument(help="A run folder (or its parent with one folder per condition).")],
-    shortcuts: Annotated[bool, typer.Option(help="Also compute what shortcuts score on this data.")] = True,
 ) -> None:
-    """The scores of a run beside its no-persona control and the shortcut baselines."""
-    from persllm_bench import quality
-    from persllm_bench.reader import load
+    """The scores of a run beside its no-persona control and the best published shortcut."""
+    from persllm_bench import shortcuts
 
-    _print(_scored(path), quality.best_shortcuts(load()) if shortcuts else None)
+    _print(_scored(path), shortcuts.published(tasks_dir()))
 
 
 def _scored(path: Path) -> dict[str, list[report.TaskScore]]:

@@ -1,22 +1,19 @@
-"""The gates on the data: named rules whose violations are listed all at once, and what shortcuts earn on it."""
+"""The gates on the data: named rules whose violations are listed all at once."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import partial
 
-import numpy as np
 from rich.table import Table
-from scipy.stats import beta
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from persllm_bench import policies
 from persllm_bench.items import Data, Persona, evidence_of
 from persllm_bench.reader import Fault
-from persllm_bench.samples import VIEW_ROLES, Sample
+from persllm_bench.samples import VIEW_ROLES
 from persllm_bench.schema import STAGES
-from persllm_bench.suite import KINDS, Task, task
+from persllm_bench.shortcuts import letter_tasks
 
 COUNTS = {"knowledge": 16, "attitude": 16, "premise": 8, "identity": 6, "pressure": 3, "open": 8, "gold": 4}
 LENGTH_RATIO = 1.2
@@ -28,10 +25,10 @@ ASSISTANT_PHRASES = ("i appreciate", "it's important to note", "i understand you
 def gate(data: Data) -> list[Fault]:
     """Every violation of every rule; empty when the data may be released."""
     rules: list[Callable[[Persona], Iterator[Fault]]] = [
-        counts, twins, attitude_balance, option_lengths, assistant_phrases, partial(near_duplicates), train_covers_test,
+        counts, twins, attitude_balance, option_lengths, assistant_phrases, near_duplicates, train_covers_test,
     ]  # fmt: skip
     faults = [fault for persona in data.personas.values() for rule in rules for fault in rule(persona)]
-    return faults + list(oracle_is_perfect(data)) + list(shortcuts_fail(data))
+    return faults + list(oracle_is_perfect(data))
 
 
 def _fault(persona: Persona, where: str, rule: str, value: object, allowed: str) -> Fault:
@@ -159,10 +156,6 @@ def train_covers_test(persona: Persona) -> Iterator[Fault]:
             )
 
 
-def letter_tasks() -> list[Task]:
-    return [task(f"persllm_{base}") for base, kind in KINDS.items() if kind == "letter"]
-
-
 def oracle_is_perfect(data: Data) -> Iterator[Fault]:
     """Every gold answer scores full marks through the real scorer."""
     for spec in letter_tasks():
@@ -171,81 +164,10 @@ def oracle_is_perfect(data: Data) -> Iterator[Fault]:
             yield Fault(spec.name, None, "oracle", f"{value:.1f}", "100")
 
 
-def shortcuts(data: Data, spec: Task) -> dict[str, float]:
-    """Accuracy (share of samples right) of every shortcut policy on a letter task."""
-    samples = [s for s in spec.samples(data, "profile") if not s.item.startswith("inventory/")]
-    fold: Callable[[Sample], str] = (
-        (lambda s: s.persona) if spec.base == "knowledge" else (lambda s: s.item.split("/")[-1])
-    )
-    table: dict[str, policies.Policy] = {
-        "longest option": policies.longest,
-        "shortest option": policies.shortest,
-        "word overlap": policies.word_overlap(data),
-    }
-    for letter in range(len(samples[0].choices)):
-        table[f"always {'ABCD'[letter]}"] = policies.constant_letter(letter)
-    for analyzer in ("word", "char_wb"):
-        table[f"options only, {analyzer}"] = policies.answer_only(data, samples, fold, analyzer)
-        if spec.base in ("premise", "identity"):
-            table[f"question only, {analyzer}"] = policies.question_only(data, samples, analyzer)
-    if spec.base == "traits":
-        table = {"best constant profile": policies.best_constant_profile(data), **table}
-    return {name: accuracy(data, samples, policy) for name, policy in table.items()}
-
-
-def accuracy(data: Data, samples: list[Sample], policy: policies.Policy) -> float:
-    """Share of samples right; in premise and identity the mean over the two kinds of truth (balanced accuracy)."""
-    right: dict[frozenset[str], list[bool]] = {}
-    for s in samples:
-        wanted = policies.right_choices(data, s)
-        group = wanted if s.task in ("premise", "identity") else frozenset()
-        right.setdefault(group, []).append(policy(s) in wanted)
-    return float(np.mean([np.mean(flags) for flags in right.values()]))
-
-
-def chance(spec: Task) -> float:
-    return 0.25 if spec.base in ("knowledge", "attitude") else 0.5
-
-
-def independent_samples(data: Data, spec: Task) -> int:
-    """Presentations that are not the same question in another order."""
-    return sum("order1" not in s.variant and not s.item.startswith("inventory/") for s in spec.samples(data, "profile"))
-
-
-def shortcuts_fail(data: Data) -> Iterator[Fault]:
-    """No shortcut is significantly above chance (exact one-sided 95 % lower bound, orders counted once)."""
-    for spec in letter_tasks():
-        n = independent_samples(data, spec)
-        for name, share in shortcuts(data, spec).items():
-            low = float(beta.ppf(0.05, share * n, n - share * n + 1)) if share > 0 else 0.0
-            limit = 0.45 if name == "word overlap" and chance(spec) == 0.25 else chance(spec)
-            if low > limit:
-                yield Fault(
-                    spec.name, None, f"shortcut {name}", f"{share:.3f} (at least {low:.3f})", f"not above {limit}"
-                )
-
-
-def best_shortcuts(data: Data) -> dict[str, float]:
-    """Per letter task, the best shortcut on the score's scale: 100 x (accuracy - chance) / (1 - chance)."""
-    best = {}
-    for spec in letter_tasks():
-        top = max(shortcuts(data, spec).values())
-        best[spec.base] = 100 * (top - chance(spec)) / (1 - chance(spec))
-    return best
-
-
 def counts_table(data: Data) -> Table:
     names = [*COUNTS, "speech", "train"]
     table = Table("persona", "origin", *names, title="items", title_justify="left")
     for p in data.personas.values():
         sizes = [len(p.items[n]) for n in COUNTS] + [len(p.speech), len(p.train)]
         table.add_row(p.slug, p.head.origin, *map(str, sizes))
-    return table
-
-
-def shortcut_table(data: Data) -> Table:
-    table = Table("task", "chance", "shortcut", "accuracy", title="what shortcuts earn", title_justify="left")
-    for spec in letter_tasks():
-        for name, share in shortcuts(data, spec).items():
-            table.add_row(spec.name, f"{chance(spec):.2f}", name, f"{share:.3f}")
     return table

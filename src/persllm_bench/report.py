@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from persllm_bench.scoring import Measure, TaskScore
+from persllm_bench.shortcuts import Shortcut
 from persllm_bench.suite import KINDS, task
 
 
@@ -90,3 +91,10 @@ def _measure(m: Measure) -> dict[str, Any]:
 
 def _round(value: float | None) -> float | None:
     return None if value is None else round(value, 6)
+
+
+def shortcut_table(measured: Sequence[Shortcut]) -> Table:
+    table = Table("task", "policy", "chance", "accuracy", "scaled", title="what shortcuts earn", title_justify="left")
+    for s in measured:
+        table.add_row(s.task, s.policy, f"{s.chance:.2f}", f"{s.accuracy:.3f}", f"{s.scaled:.1f}")
+    return table

@@ -145,6 +145,7 @@ class KnowledgeItem(Identified):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         _same_stages(self.answer, evidence=self.evidence, kinds=self.kinds)
+        _differ(self.answer)
         if len(set(self.options)) < 4:
             raise ValueError("two options are equal")
         for stage, key in self.answer.items():
