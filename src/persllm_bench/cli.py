@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import defaultdict
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -201,10 +202,11 @@ def sample(
     if stage and stage not in STAGES:
         raise fail(f"unknown stage {stage!r}; there are {', '.join(STAGES)}")
     try:
-        _, _, samples = Settings(condition, personas).samples(task)  # type: ignore[arg-type]
+        asked = Settings(condition, personas).asked(task)  # type: ignore[arg-type]
     except ValueError as error:
         raise fail(error) from error
-    pool = [s for s in samples if not stage or s.stage == stage]
+    calls = [s for t in asked.conversations for s in t.samples(defaultdict(lambda: "(what the model said)"))]
+    pool = [s for s in (*asked.samples, *calls) if not stage or s.stage == stage]
     for s in random.Random(seed).sample(pool, min(n, len(pool))):
         typer.secho(f"--- {s.id}", bold=True)
         for m in s.messages:

@@ -51,7 +51,8 @@ class Data:
     @cached_property
     def _by_id(self) -> dict[str, Any]:
         items = [i for p in self.personas.values() for found in p.items.values() for i in found]
-        return {i.id: i for i in (*items, *self.banks["traits/scenarios"], *self.banks["traits/inventory"])}
+        banks = ("traits/scenarios", "traits/inventory", "scenes/scenes")
+        return {i.id: i for i in (*items, *(i for name in banks for i in self.banks[name]))}
 
     def item(self, name: str) -> Any:
         """The item or trait-bank entry with that id; KeyError if there is none."""
@@ -81,6 +82,7 @@ def data_files(root: Path) -> Iterator[Path]:
     for folder, patterns in (
         ("personas", ("*.yaml", "*.md", "*.jsonl")),
         ("topics", ("*.jsonl",)),
+        ("scenes", ("*.jsonl",)),
         ("traits", ("*.jsonl",)),
     ):
         for pattern in patterns:

@@ -29,6 +29,7 @@ BANK_RECORDS: dict[str, Any] = {
     "topics/topics": schema.Topic,
     "topics/arguments": schema.Argument,
     "topics/neutral": schema.NeutralTalk,
+    "scenes/scenes": schema.Scene,
     "traits/scenarios": schema.Scenario,
     "traits/inventory": schema.InventoryItem,
 }

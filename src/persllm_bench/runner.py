@@ -6,12 +6,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from persllm_bench.conversation import LIVE_TOKENS
 from persllm_bench.faces.settings import Settings
 from persllm_bench.items import tasks_dir
 from persllm_bench.prompts import Condition
@@ -88,7 +90,7 @@ def run(
     for condition in conditions:
         settings = Settings(condition, ",".join(slugs), reasoning)
         for name in tasks:
-            settings.samples(name)
+            settings.asked(name)
         folder = RunFolder(output / condition)
         folder.begin(_facts(target, tasks, settings, slugs, harness))
         folders.append((settings, folder))
@@ -162,9 +164,8 @@ class _LmEval:
             lm = CachingLM(self.lm, str(cache / f"{name}.db"))
             loaded = manager.load([name])
             results = evaluate(lm, loaded, apply_chat_template=True, log_samples=True, bootstrap_iters=0)
-            asked = loaded["tasks"][name]
-            rows = {row["doc"]["id"]: row["score"] for row in results["samples"][name]}
-            folder.save(name, [asked.reply(rows[s.id]) for s in asked.samples])
+            payloads = [row["score"] for row in results["samples"][name]]
+            folder.save(name, loaded["tasks"][name].replies(payloads))
 
 
 class _Inspect:
@@ -200,10 +201,16 @@ class _Inspect:
 
 
 def estimate(tasks: Sequence[str], settings: Settings) -> list[tuple[str, int, int, int]]:
-    """Per task: samples, prompt characters, most completion tokens - what a user wants to know before paying."""
+    """Per task: calls, prompt characters, most completion tokens - what a user wants to know before paying.
+
+    A live conversation is counted as if every reply had its full length (about four characters a token).
+    """
     rows = []
     for name in tasks:
-        _, _, samples = settings.samples(name)
-        characters = sum(len(m.content) for s in samples for m in (*s.messages, *s.baseline))
-        rows.append((name, len(samples), characters, sum(s.max_tokens + settings.reasoning for s in samples)))
+        asked = settings.asked(name)
+        calls = [*asked.samples]
+        for talk in asked.conversations:
+            calls += talk.samples(defaultdict(lambda: "word" * LIVE_TOKENS))
+        characters = sum(len(m.content) for s in calls for m in (*s.messages, *s.baseline))
+        rows.append((name, len(calls), characters, sum(s.max_tokens + settings.reasoning for s in calls)))
     return rows

@@ -192,4 +192,4 @@ def _named(text: str, persona: Persona, condition: Condition) -> str:
     return prompts.swapped(text, persona) if condition == "swapped" else text
 
 
-Kind = Literal["letter", "likelihood", "free"]
+Kind = Literal["letter", "likelihood", "free", "live"]

@@ -343,6 +343,41 @@ class NeutralTalk(Identified):
     turns: Turns
 
 
+class Role(Record):
+    """A persona at a stage, as a member of a scene."""
+
+    persona: Slug
+    stage: Stage
+
+
+class Scene(Identified):
+    """Two personas on opposite sides of a topic (`scenes/scenes.jsonl`); twins differ in one scripted partner turn."""
+
+    topic: Slug
+    scored: Role
+    partner: Role
+    first: Literal["scored", "partner"]
+    """Who opens; balanced over the scenes."""
+    setting: Text
+    """Where they talk, told to both; true of neither's past."""
+    turn: Annotated[int, Field(ge=2, le=3)]
+    """The round whose partner turn is scripted."""
+    plain: Text
+    """The scripted turn that does not move the scored person."""
+    mover: Text
+    """The scripted turn, equal in form, that does."""
+    evidence: dict[Literal["stance", "plain", "mover"], list[StatementId]]
+    """Statements of the scored person's dossier."""
+
+    @model_validator(mode="after")
+    def _two_people(self) -> Self:
+        if self.scored.persona == self.partner.persona:
+            raise ValueError("a scene needs two different personas")
+        if missing := sorted({"stance", "plain", "mover"} - set(self.evidence)):
+            raise ValueError(f"evidence lacks {missing}")
+        return self
+
+
 class Scenario(Identified):
     """A behavioural choice that fits any century (`traits/scenarios.jsonl`)."""
 

@@ -15,7 +15,7 @@ from persllm_bench import policies
 from persllm_bench.items import Data
 from persllm_bench.reader import Fault
 from persllm_bench.samples import Sample
-from persllm_bench.scoring.keys import chance, right_choices
+from persllm_bench.scoring.keys import chance, item_of, right_choices
 from persllm_bench.suite import KINDS, Task, task
 
 WORD_OVERLAP_LIMIT = 0.45
@@ -57,7 +57,10 @@ def measure(data: Data) -> list[Shortcut]:
 
 def _measure_task(data: Data, spec: Task) -> Iterator[Shortcut]:
     samples = [s for s in spec.samples(data, "profile") if not s.item.startswith("inventory/")]
-    n = sum("order1" not in s.variant for s in samples)
+    if spec.base == "traits":
+        n = len({(s.persona, s.stage, item_of(data, s).trait) for s in samples})
+    else:
+        n = sum("order1" not in s.variant for s in samples)
     for name, policy in _policies(data, spec, samples).items():
         origins: dict[str, float] = {
             o: _accuracy(data, [s for s in samples if data.personas[s.persona].head.origin == o], policy)

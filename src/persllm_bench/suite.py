@@ -7,14 +7,18 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
+from persllm_bench.conversation import Conversation, pressure_talks
+from persllm_bench.dialogue import scene_talks
 from persllm_bench.items import Data, Persona
 from persllm_bench.prompts import CONDITIONS, Condition
 from persllm_bench.samples import Kind, Sample, letter_samples, likelihood_samples, open_samples
 
 FAMILIES = {
     "alignment": ("knowledge", "attitude", "traits", "open"),
-    "induction": ("premise", "identity"),
+    "induction": ("premise", "identity", "pressure"),
+    "dialogue": ("dialogue",),
 }
 KINDS: dict[str, Kind] = {
     "knowledge": "letter",
@@ -23,10 +27,21 @@ KINDS: dict[str, Kind] = {
     "open": "free",
     "premise": "letter",
     "identity": "letter",
+    "pressure": "live",
+    "dialogue": "live",
 }
-CORE = ("knowledge", "attitude", "traits", "premise", "identity")
-QUICK_CAP = {"knowledge": 72, "attitude": 72, "traits": 96, "premise": 64, "identity": 48, "open": 12}
-"""At most so many samples in a quick slice."""
+CORE = ("knowledge", "attitude", "traits", "premise", "identity", "pressure", "dialogue")
+QUICK_CAP = {
+    "knowledge": 72,
+    "attitude": 72,
+    "traits": 96,
+    "premise": 64,
+    "identity": 48,
+    "open": 4,
+    "pressure": 4,
+    "dialogue": 3,
+}
+"""At most so many samples, or live conversations, in a quick slice."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +59,28 @@ class Task:
         return next(family for family, bases in FAMILIES.items() if self.base in bases)
 
     def samples(self, data: Data, condition: Condition, personas: Iterable[str] = ()) -> list[Sample]:
-        """Every sample in a fixed order.
+        """Every sample in a fixed order; a live task has none before it is run.
 
         Raises:
-            ValueError: unknown condition or persona; the message lists those that exist.
+            ValueError: unknown condition or persona (the message lists those that exist), or a live task.
         """
+        if self.kind == "live":
+            raise ValueError(f"{self.name} is live: its samples follow from the replies; see conversations()")
         build = {"letter": letter_samples, "likelihood": likelihood_samples, "free": open_samples}[self.kind]
         chosen = choose(data, condition, personas)
         found = [s for persona in chosen for s in build(self.base, data, persona, condition)]
+        return _slice(found, QUICK_CAP[self.base]) if self.quick else found
+
+    def conversations(self, data: Data, condition: Condition, personas: Iterable[str] = ()) -> list[Conversation]:
+        """Every conversation of a live task in a fixed order; none for other tasks. Raises like `samples`."""
+        if self.kind != "live":
+            return []
+        chosen = choose(data, condition, personas)
+        found: list[Conversation] = []
+        if self.base == "pressure":
+            found += [talk for persona in chosen for talk in pressure_talks(data, persona, condition)]
+        else:
+            found += scene_talks(data, {p.slug for p in chosen}, condition)
         return _slice(found, QUICK_CAP[self.base]) if self.quick else found
 
 
@@ -72,10 +101,13 @@ def choose(data: Data, condition: Condition, personas: Iterable[str] = ()) -> li
     return [eligible[slug] for slug in sorted(set(wanted))]
 
 
-def _slice(samples: list[Sample], cap: int) -> list[Sample]:
+Asked = TypeVar("Asked", Sample, Conversation)
+
+
+def _slice(samples: list[Asked], cap: int) -> list[Asked]:
     """Whole items, dealt round robin over personas in hash order, up to `cap` samples; the order of `samples` is
     kept."""
-    groups: dict[str, dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
+    groups: dict[str, dict[str, list[Asked]]] = defaultdict(lambda: defaultdict(list))
     for sample in samples:
         groups[sample.persona][sample.item].append(sample)
     hands = [sorted(items.values(), key=lambda g: _hash(g[0].persona + g[0].item)) for items in groups.values()]
@@ -101,7 +133,11 @@ def _all_tasks() -> dict[str, Task]:
 TASKS = _all_tasks()
 GROUPS = {
     "persllm-core": tuple(f"persllm_{base}" for base in CORE),
-    **{f"persllm-{family}": tuple(f"persllm_{base}" for base in bases) for family, bases in FAMILIES.items()},
+    **{
+        f"persllm-{family}": tuple(f"persllm_{base}" for base in bases)
+        for family, bases in FAMILIES.items()
+        if len(bases) > 1
+    },
 }
 
 

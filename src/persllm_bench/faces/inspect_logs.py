@@ -9,22 +9,25 @@ from persllm_bench.scoring import Reply
 
 
 def replies_of(log: EvalLog) -> list[Reply]:
-    """The raw replies of a log, in the order of the task's samples; a sample that errored is a reply with an error.
+    """The raw replies of a log, in the order of the task; a sample that errored is replies with an error.
 
     Raises:
         ValueError: not a log of a persllm task.
     """
-    known = (log.eval.metadata or {}).get("persllm")
-    if known is None:
+    known = dict((log.eval.metadata or {}).get("persllm") or {})
+    if not known:
         raise ValueError(f"{log.location or 'this log'} is not of a persllm task")
-    settings = Settings(known["condition"], known["personas"], known["reasoning"])
-    _, _, samples = settings.samples(known["task"])
-    rows: dict[str, Reply] = {}
+    asked = Settings.from_mixed(known).asked(known["task"])
+    rows: dict[str, list[Reply]] = {}
     for logged in log.samples or []:
         for score in (logged.scores or {}).values():
-            if score.metadata and "reply" in score.metadata:
-                rows[str(logged.id)] = Reply.model_validate_json(score.metadata["reply"])
+            found = (score.metadata or {}).get("replies", [])
+            rows[str(logged.id)] = [Reply.model_validate_json(row) for row in found]
         if logged.error is not None:
-            sample = next(s for s in samples if s.id == logged.id)
-            rows[sample.id] = Reply.to(sample, settings.condition, error=logged.error.message)
-    return [rows[s.id] for s in samples if s.id in rows]
+            talk = next((t for t in asked.conversations if t.id == logged.id), None)
+            if talk is not None:
+                rows[talk.id] = asked.talk_replies(talk, {}, logged.error.message)
+            else:
+                sample = next(s for s in asked.samples if s.id == logged.id)
+                rows[sample.id] = [Reply.to(sample, asked.settings.condition, error=logged.error.message)]
+    return [row for name in asked.by_id for row in rows.get(name, [])]

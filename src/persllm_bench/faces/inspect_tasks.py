@@ -8,22 +8,18 @@ the BOS itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from inspect_ai import Task as InspectTask
 from inspect_ai import task as inspect_task
 from inspect_ai.dataset import MemoryDataset
 from inspect_ai.dataset import Sample as InspectSample
-from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser, GenerateConfig, Model, get_model
+from inspect_ai.model import GenerateConfig
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
-from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.solver import TaskState
 
-from persllm_bench.faces.inspect_likelihood import log_likelihoods
-from persllm_bench.faces.settings import NoSystemRole, PromptTooLong, Settings
-from persllm_bench.prompts import Message
-from persllm_bench.samples import Sample
-from persllm_bench.scoring import Reply, TaskScore, score_samples
-from persllm_bench.scoring.record import LogLikelihoods
+from persllm_bench.faces.inspect_solvers import REPLIES, ask, chat, converse, read_likelihoods
+from persllm_bench.faces.settings import Asked, Settings
+from persllm_bench.scoring import Reply, TaskScore
 from persllm_bench.scoring.score import parse, sample_value
 from persllm_bench.suite import TASKS
 
@@ -34,136 +30,68 @@ def build(name: str, condition: str = "profile", personas: str = "", reasoning: 
     Raises:
         ValueError: unknown task, condition or persona.
     """
-    settings = Settings.from_mixed({"condition": condition, "personas": personas, "reasoning": reasoning})
-    spec, _, samples = settings.samples(name)
-    dataset = MemoryDataset(
-        [InspectSample(id=s.id, input=chat(s.messages), target="", metadata={"sample_id": s.id}) for s in samples],
-        name=name,
-    )
-    budget = max((s.max_tokens for s in samples), default=0) + reasoning
-    ask = read_likelihoods(name, settings) if spec.kind == "likelihood" else reply(name, settings)
+    given = {"condition": condition, "personas": personas, "reasoning": reasoning}
+    asked = Settings.from_mixed(given).asked(name)
+    rows = [InspectSample(id=s.id, input=chat(s.messages)) for s in asked.samples]
+    rows += [InspectSample(id=t.id, input=t.id) for t in asked.conversations]
+    solver = {"likelihood": read_likelihoods, "live": converse}.get(asked.spec.kind, ask)
     return InspectTask(
-        dataset=dataset,
-        solver=ask,
-        scorer=persllm_scorer(name, settings),
-        config=GenerateConfig(temperature=0.0, max_tokens=budget),
+        dataset=MemoryDataset(rows, name=name),
+        solver=solver(asked),
+        scorer=persllm_scorer(asked),
+        config=GenerateConfig(temperature=0.0, max_tokens=asked.max_tokens),
         name=name,
         version=1,
-        metadata={"persllm": {"task": name, "condition": condition, "personas": personas, "reasoning": reasoning}},
+        metadata={"persllm": {"task": name, **given}},
     )
 
 
-def chat(messages: tuple[Message, ...]) -> list[ChatMessage]:
-    return [
-        ChatMessageSystem(content=m.content) if m.role == "system" else ChatMessageUser(content=m.content)
-        for m in messages
-    ]
-
-
-@solver
-def reply(name: str, settings: Settings) -> Solver:
-    """One greedy reply, after making sure that the persona reaches the model whole."""
-    samples = {s.id: s for s in settings.samples(name)[2]}
-
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        check_prompt(samples[str(state.sample_id)], get_model(), settings.reasoning)
-        return await generate(state)
-
-    return solve
-
-
-@solver
-def read_likelihoods(name: str, settings: Settings) -> Solver:
-    """Log-likelihoods of the continuations, with and without the persona; needs the provider's weights at hand."""
-    samples = {s.id: s for s in settings.samples(name)[2]}
-
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        sample = samples[str(state.sample_id)]
-        model = get_model()
-        api: Any = model.api
-        check_prompt(sample, model, 0)
-        prompts = [api.hf_chat(chat(m), []) for m in (sample.messages, sample.baseline)] if is_local(model) else []
-        given, baseline = await log_likelihoods(model, prompts, sample.continuations)
-        state.metadata["loglikelihoods"] = {"given": given, "baseline": baseline}
-        return state
-
-    return solve
-
-
-def check_prompt(sample: Sample, model: Model, reasoning: int) -> None:
-    """Raises NoSystemRole or PromptTooLong; can only look where the provider holds the tokenizer (`hf`)."""
-    if not is_local(model):
-        return
-    api: Any = model.api
-    tokenizer = api.tokenizer
-    text = api.hf_chat(chat(sample.messages), [])
-    if sample.messages[0].content.strip() not in text:
-        raise NoSystemRole(model.name)
-    limit = getattr(api.model.config, "max_position_embeddings", None)
-    tokens = len(tokenizer(text, **api.tokenizer_call_args)["input_ids"])
-    new = max((len(tokenizer(c)["input_ids"]) for c in sample.continuations), default=sample.max_tokens + reasoning)
-    if limit and tokens + new > limit:
-        raise PromptTooLong(sample, tokens, limit, new)
-
-
-def is_local(model: Model) -> bool:
-    """Whether the provider holds weights and tokenizer in this process (`hf`)."""
-    return hasattr(model.api, "hf_chat")
-
-
-def to_reply(sample: Sample, settings: Settings, state: TaskState) -> Reply:
-    """A saved row from a finished Inspect sample."""
-    sums = state.metadata.get("loglikelihoods")
-    choice = state.output.choices[0] if state.output and state.output.choices else None
-    stopped = {"max_tokens": "length", "stop": "stop"}.get(choice.stop_reason if choice else "")
-    got = (
-        {"loglikelihoods": LogLikelihoods(**sums)}
-        if sums
-        else {"reply": state.output.completion, "finish_reason": stopped}
-    )
-    return Reply.to(sample, settings.condition, **got)
-
-
-def run_metrics(name: str, settings: Settings) -> list[Metric]:
+def run_metrics(asked: Asked) -> list[Metric]:
     """The task's score, its standard error and its unparsed share, re-derived from all replies of the run."""
-    spec, data, samples = settings.samples(name)
 
     def scored(scores: list[SampleScore]) -> TaskScore:
-        replies = [Reply.model_validate_json(s.score.metadata["reply"]) for s in scores if s.score.metadata]
-        asked = {r.sample_id for r in replies}
-        return score_samples(spec, data, [s for s in samples if s.id in asked], replies, settings.condition)
+        rows = [row for s in scores for row in (s.score.metadata or {}).get("replies", [])]
+        return asked.score([Reply.model_validate_json(row) for row in rows])
 
     @metric(name="score")
     def score() -> Metric:
-        return lambda scores: scored(scores).score.estimate
+        def compute(scores: list[SampleScore]) -> float:
+            return scored(scores).score.estimate
+
+        return compute
 
     @metric(name="stderr")
     def stderr() -> Metric:
-        return lambda scores: scored(scores).score.se
+        def compute(scores: list[SampleScore]) -> float:
+            return scored(scores).score.se
+
+        return compute
 
     @metric(name="unparsed")
     def unparsed() -> Metric:
-        return lambda scores: scored(scores).unparsed
+        def compute(scores: list[SampleScore]) -> float:
+            return scored(scores).unparsed
+
+        return compute
 
     return [score(), stderr(), unparsed()]
 
 
-def persllm_scorer(name: str, settings: Settings) -> Scorer:
-    """Keeps the raw reply and the sample's own value; the core's scorer then sees all replies of the run."""
-    _, data, found = settings.samples(name)
-    samples = {s.id: s for s in found}
+def persllm_scorer(asked: Asked) -> Scorer:
+    """Keeps the raw replies and a value of the sample by itself; the core's scorer then sees all replies of the run."""
+    samples = {s.id: s for s in asked.samples}
 
-    @scorer(metrics=run_metrics(name, settings), name="persllm")
+    @scorer(metrics=run_metrics(asked), name="persllm")
     def make() -> Scorer:
         async def run(state: TaskState, target: Target) -> Score:
-            row = to_reply(samples[str(state.sample_id)], settings, state)
-            outcome = parse(samples[str(state.sample_id)], row)
-            return Score(
-                value=sample_value(data, outcome),
-                answer=outcome.choice or row.reply,
-                explanation=outcome.status,
-                metadata={"reply": row.model_dump_json()},
-            )
+            rows: list[Reply] = state.metadata[REPLIES]
+            kept = {"replies": [row.model_dump_json() for row in rows]}
+            if (sample := samples.get(str(state.sample_id))) is None:
+                failed = sum(row.error is not None for row in rows)
+                return Score(value=float(failed == 0), explanation=f"{len(rows)} calls, {failed} failed", metadata=kept)
+            outcome = parse(sample, rows[0])
+            value = sample_value(asked.data, outcome)
+            return Score(value=value, answer=outcome.choice or rows[0].reply, explanation=outcome.status, metadata=kept)
 
         return run
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from persllm_bench.conversation import LIVE_TOKENS, Conversation
 from persllm_bench.items import Data
 from persllm_bench.prompts import Condition
 from persllm_bench.reader import load
 from persllm_bench.samples import Sample
+from persllm_bench.scoring import Reply, TaskScore, score_conversations, score_samples
 from persllm_bench.suite import Task, task
 
 
@@ -45,10 +50,53 @@ class Settings:
     def slugs(self) -> list[str]:
         return [slug.strip() for slug in self.personas.split(",") if slug.strip()]
 
-    def samples(self, task_name: str) -> tuple[Task, Data, list[Sample]]:
-        """The task, the data and the samples that these settings ask for."""
+    def asked(self, task_name: str) -> Asked:
+        """What these settings ask of a task. Raises ValueError like `suite.Task.samples`."""
         spec, data = task(task_name), load()
-        return spec, data, spec.samples(data, self.condition, self.slugs())
+        talks = spec.conversations(data, self.condition, self.slugs())
+        return Asked(spec, data, self, [] if talks else spec.samples(data, self.condition, self.slugs()), talks)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A task under settings: its samples, or the conversations of a live task."""
+
+    spec: Task
+    data: Data
+    settings: Settings
+    samples: list[Sample]
+    conversations: list[Conversation]
+
+    @cached_property
+    def by_id(self) -> dict[str, Sample | Conversation]:
+        """Samples or conversations by id, in order."""
+        return {**{s.id: s for s in self.samples}, **{t.id: t for t in self.conversations}}
+
+    @property
+    def max_tokens(self) -> int:
+        longest = max((s.max_tokens for s in self.samples), default=LIVE_TOKENS)
+        return longest + self.settings.reasoning
+
+    def score(self, replies: Sequence[Reply]) -> TaskScore:
+        """The score of what has replies: everything, unless a harness limited the run."""
+        if self.conversations:
+            present = {r.sample_id.partition("/turn")[0] for r in replies}
+            talks = [t for t in self.conversations if t.id in present]
+            return score_conversations(self.spec, self.data, talks, replies, self.settings.condition)
+        present = {r.sample_id for r in replies}
+        samples = [s for s in self.samples if s.id in present]
+        return score_samples(self.spec, self.data, samples, replies, self.settings.condition)
+
+    def talk_replies(
+        self, talk: Conversation, given: Mapping[str, str | None], error: str | None = None
+    ) -> list[Reply]:
+        """The rows of one conversation; calls that `given` lacks carry the error."""
+        rows = []
+        for sample in talk.samples(defaultdict(lambda: None, given)):
+            name = sample.variant.partition("/")[2]
+            got = {"reply": given[name]} if given.get(name) is not None else {"error": error or "no reply"}
+            rows.append(Reply.to(sample, self.settings.condition, **got))
+        return rows
 
 
 class PromptTooLong(ValueError):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as _replace
+from math import nan
 
 import numpy as np
 
 from persllm_bench.scoring.record import Measure, Unit
-from persllm_bench.stats import Interval, clustered_mean, evidence_clusters, stratified_mean
+from persllm_bench.stats import Interval, clustered_mean, evidence_clusters, jackknife, stratified_mean
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class Result:
     chance: float | None
     measures: Mapping[str, Measure] = field(default_factory=dict)
     high: float = 1.0
+    statistic: Callable[[Sequence[str]], float] | None = None
+    """Where the score is not a mean of units: the score of a list of personas; units are empty then."""
+    personas: tuple[str, ...] = ()
 
 
 def summarise(result: Result, *, trained_track: bool) -> tuple[Interval, dict[str, float]]:
@@ -30,6 +34,12 @@ def summarise(result: Result, *, trained_track: bool) -> tuple[Interval, dict[st
     Prompted track: clusters are personas. Trained track: personas are fixed strata, clusters are items that share
     evidence.
     """
+    if result.statistic is not None:
+        people = list(result.personas)
+        if not people:
+            return Interval(nan, 100 * result.low, 100 * result.high, nan, 0, "nothing to score"), {}
+        interval = jackknife(people, result.statistic, lo=result.low, hi=result.high)
+        return percent(interval), {p: 100 * result.statistic([p]) for p in people}
     values = np.array([u.value for u in result.units], dtype=float)
     personas = [u.persona for u in result.units]
     if trained_track:

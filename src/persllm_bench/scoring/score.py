@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
+from persllm_bench.conversation import Conversation
 from persllm_bench.items import Data
 from persllm_bench.prompts import Condition
 from persllm_bench.samples import Sample
-from persllm_bench.scoring import choice, free, induction, likelihood, traits
+from persllm_bench.scoring import choice, free, induction, likelihood, live, traits
 from persllm_bench.scoring.aggregate import Result, summarise
 from persllm_bench.scoring.keys import right_choices
 from persllm_bench.scoring.letters import parse_letter, strip_reasoning
@@ -22,6 +23,8 @@ SCORERS: dict[str, Callable[[Data, Sequence[Outcome]], Result]] = {
     "open": free.open_replies,
     "premise": induction.premise,
     "identity": induction.identity,
+    "pressure": live.pressure,
+    "dialogue": live.dialogue,
 }
 
 
@@ -38,8 +41,24 @@ def score(
         ReplyMismatch: a sample without a reply or a reply without a sample; the message lists them.
         ValueError: unknown task, condition or persona.
     """
-    spec = task(task_name)
-    return score_samples(spec, data, spec.samples(data, condition, personas), list(replies), condition)
+    spec, rows = task(task_name), list(replies)
+    if spec.kind == "live":
+        return score_conversations(spec, data, spec.conversations(data, condition, personas), rows, condition)
+    return score_samples(spec, data, spec.samples(data, condition, personas), rows, condition)
+
+
+def score_conversations(
+    spec: Task, data: Data, talks: Sequence[Conversation], replies: Sequence[Reply], condition: Condition
+) -> TaskScore:
+    """As `score`, over live conversations: every prompt is built again from the replies before it."""
+    given: dict[str, dict[str, str | None]] = defaultdict(dict)
+    for r in replies:
+        arm, _, name = r.variant.partition("/")
+        given["|".join((r.persona, r.item, r.stage, arm))][name] = r.reply
+    missing = [f"{t.id}/{name}" for t in talks for calls in t.rounds for name in calls if name not in given[t.id]]
+    if missing:
+        raise ReplyMismatch(f"{len(missing)} call(s) without a reply:\n" + "\n".join(missing))
+    return score_samples(spec, data, [s for t in talks for s in t.samples(given[t.id])], replies, condition)
 
 
 def score_samples(
@@ -111,4 +130,6 @@ def sample_value(data: Data, outcome: Outcome) -> float:
         return likelihood.credit(outcome, "acc_pmi", right_choices(data, outcome.sample))
     if not outcome.sample.choices:
         return free.closeness(data, outcome)
+    if outcome.sample.task in ("pressure", "dialogue"):
+        return live.on_own_side(data, outcome)
     return float(outcome.choice in right_choices(data, outcome.sample))
