@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 from transformers import AutoTokenizer
 
-from persllm_bench.faces.inspect_tasks import build, chat
+from persllm_bench.faces.inspect_solvers import chat
+from persllm_bench.faces.inspect_tasks import build
 from persllm_bench.faces.settings import NoSystemRole, PromptTooLong, Settings
 from persllm_bench.items import Data
 from persllm_bench.reader import tasks_dir
 from persllm_bench.runs import RunFolder
 from persllm_bench.scoring import score
-from persllm_bench.scoring.score import join, parse, sample_value
+from persllm_bench.scoring.score import sample_value
 from persllm_bench.suite import TASKS
 
 QUICK = ",".join(name for name, task in TASKS.items() if task.quick)
@@ -30,6 +32,7 @@ def lm_eval_model(tokenizer: Any, max_length: int = 1_000_000) -> Any:
     """lm-eval's own template and tokenisation code around a tokenizer, without weights."""
     lm = HFLM.__new__(HFLM)
     lm.tokenizer, lm.chat_template_args, lm.add_bos_token, lm._max_length = tokenizer, {}, None, max_length
+    lm.custom_prefix_token_id = None
     lm.backend, lm.truncation, lm._rank, lm._world_size = "causal", False, 0, 1
     return lm
 
@@ -55,31 +58,61 @@ def with_bos(tokenizer: Any) -> Any:
     return tokenizer
 
 
-@pytest.mark.parametrize("bos", [False, True], ids=["no BOS", "BOS in template and tokenizer"])
-@pytest.mark.parametrize("condition", ["profile", "name", "none", "wrong", "swapped"])
-def test_both_faces_send_the_same_token_ids_for_every_sample(data: Data, mini: Path, condition: str, bos: bool) -> None:
+EVERY_ITEM = [name for name, t in TASKS.items() if not t.quick and t.kind != "live"]
+QUICK_ITEMS = [name for name, t in TASKS.items() if t.quick and t.kind != "live"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "bos", "names"),
+    [
+        ("profile", False, EVERY_ITEM),
+        ("profile", True, QUICK_ITEMS),
+        ("name", False, EVERY_ITEM),
+        ("none", False, QUICK_ITEMS),
+        ("wrong", False, QUICK_ITEMS),
+        ("swapped", False, QUICK_ITEMS),
+    ],
+    ids=["profile", "profile, BOS in template and tokenizer", "name", "none", "wrong", "swapped"],
+)
+def test_both_faces_send_the_same_token_ids(
+    data: Data, mini: Path, condition: str, bos: bool, names: list[str]
+) -> None:
     tokenizer = AutoTokenizer.from_pretrained(mini)
     tokenizer = with_bos(tokenizer) if bos else tokenizer
     lm, api = lm_eval_model(tokenizer), inspect_api(tokenizer)
+    encoded = cache(lambda text: lm.tok_encode(text))
+    encoded_by_inspect = cache(lambda messages: tokenizer(api.hf_chat(chat(messages), []), **api.tokenizer_call_args))
     manager = TaskManager(include_path=str(tasks_dir()), include_defaults=False, metadata={"condition": condition})
-    for name, spec in TASKS.items():
-        if spec.quick:
-            continue
+    for name in names:
         task = manager.load([name])["tasks"][name]
         task.build_all_requests(rank=0, world_size=1, apply_chat_template=True, chat_template=lm.apply_chat_template)
-        inspect_task = build(name, condition)
         ids: dict[str, list[list[int]]] = {}
         for instance in task.instances:
-            ids.setdefault(instance.doc["id"], []).append(lm.tok_encode(instance.args[0]))
-        assert [s.id for s in inspect_task.dataset] == list(ids)
-        for sample in task.samples:
-            prompts = [sample.messages] * max(1, len(sample.continuations)) + [sample.baseline] * len(
-                sample.continuations
-            )
-            rendered = [api.hf_chat(chat(messages), []) for messages in prompts]
-            encoded = [tokenizer(text, **api.tokenizer_call_args)["input_ids"] for text in rendered]
-            assert ids[sample.id] == encoded, sample.id
-            assert encoded[0].count(tokenizer.eos_token_id) == (1 if bos else 0)
+            ids.setdefault(instance.doc["id"], []).append(encoded(instance.args[0]))
+        assert [s.id for s in build(name, condition).dataset] == list(ids)
+        for sample in task.asked.samples:
+            size = max(1, len(sample.continuations))
+            prompts = [sample.messages] * size + ([sample.baseline] * size if sample.baseline else [])
+            theirs = [encoded_by_inspect(messages)["input_ids"] for messages in prompts]
+            assert ids[sample.id] == theirs, sample.id
+            assert theirs[0].count(tokenizer.eos_token_id) == (1 if bos else 0)
+
+
+@pytest.mark.parametrize("name", ["persllm_pressure", "persllm_dialogue"])
+def test_both_faces_send_the_same_token_ids_for_every_live_call(data: Data, mini: Path, name: str) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(mini)
+    lm, api = lm_eval_model(tokenizer), inspect_api(tokenizer)
+    task = TaskManager(include_path=str(tasks_dir()), include_defaults=False).load([name])["tasks"][name]
+    task.build_all_requests(rank=0, world_size=1, apply_chat_template=True, chat_template=lm.apply_chat_template)
+    talks = {t.id: t for t in task.asked.conversations}
+    given: dict[str, dict[str, str | None]] = {talk: {} for talk in talks}
+    for instance in sorted(task.instances, key=lambda i: int(i.request_type.removeprefix("generate_until_call"))):
+        talk = talks[instance.doc["id"]]
+        sample = talk.call(instance.name, given[talk.id])
+        rendered = api.hf_chat(chat(sample.messages), [])
+        assert lm.tok_encode(instance.args[0]) == tokenizer(rendered, **api.tokenizer_call_args)["input_ids"]
+        instance.resps.append(f"reply to {instance.name}")
+        given[talk.id][instance.name] = f"reply to {instance.name}"
 
 
 def run(mini: Path, output: Path, harness: str, *more: str) -> None:
@@ -96,21 +129,25 @@ def quick_runs(mini: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     paths = {}
     for harness in ("lm-eval", "inspect"):
         paths[harness] = tmp_path_factory.mktemp(harness)
-        run(mini, paths[harness], harness, "--tasks", QUICK + ",persllm-ll_premise")
-    return {harness: path / "profile" for harness, path in paths.items()}
+        run(mini, paths[harness], harness, "--tasks", QUICK)
+        twins = ("--tasks", "persllm-ll_premise,persllm-ll_identity", "--condition", "name")
+        run(mini, paths[harness], harness, *twins)
+    return paths
 
 
-def test_both_faces_earn_the_same_per_item_scores(data: Data, quick_runs: dict[str, Path]) -> None:
-    a, b = (RunFolder(path) for path in quick_runs.values())
-    assert a.done() == b.done() == sorted([*QUICK.split(","), "persllm-ll_premise"])
+@pytest.mark.parametrize("condition", ["profile", "name"])
+def test_both_faces_earn_the_same_per_item_scores(data: Data, quick_runs: dict[str, Path], condition: str) -> None:
+    a, b = (RunFolder(path / condition) for path in quick_runs.values())
+    assert a.done() == b.done()
+    assert len(a.done()) == {"profile": len(QUICK.split(",")), "name": 2}[condition]
     for name in a.done():
-        samples = TASKS[name].samples(data, "profile")
-        values = [
-            [sample_value(data, parse(s, r)) for s, r in join(samples, list(folder.replies(name)))] for folder in (a, b)
-        ]
+        first, second = (score(name, data, folder.replies(name), condition) for folder in (a, b))
+        values = [[sample_value(data, o) for o in found.outcomes] for found in (first, second)]
         assert values[0] == pytest.approx(values[1]), name
-        assert [r.reply for r in a.replies(name)] == [r.reply for r in b.replies(name)], name
-        first, second = (score(name, data, folder.replies(name), "profile") for folder in (a, b))
+        texts = [
+            [(o.sample.id, o.sample.prompt_sha256, o.reply.reply) for o in found.outcomes] for found in (first, second)
+        ]
+        assert texts[0] == texts[1], name
         assert first.score.estimate == pytest.approx(second.score.estimate)
 
 

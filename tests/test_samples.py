@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 import pytest
 
 from persllm_bench import prompts, suite
+from persllm_bench.faces.settings import Settings
 from persllm_bench.items import Data
 from persllm_bench.scoring.keys import right_choices
 from persllm_bench.suite import CORE, KINDS, QUICK_CAP, TASKS
@@ -32,7 +33,7 @@ def test_the_second_order_is_the_first_reversed(data: Data, name: str) -> None:
             assert samples[s.id.replace("order0", "order1")].choices == s.choices[::-1]
 
 
-@pytest.mark.parametrize("name", list(TASKS))
+@pytest.mark.parametrize("name", [name for name, t in TASKS.items() if t.kind != "live"])
 def test_sample_ids_are_unique_and_prompts_reproducible(data: Data, name: str) -> None:
     first, again = (suite.task(name).samples(data, "profile") for _ in range(2))
     assert len({s.id for s in first}) == len(first) > 0
@@ -41,11 +42,24 @@ def test_sample_ids_are_unique_and_prompts_reproducible(data: Data, name: str) -
 
 @pytest.mark.parametrize("base", list(KINDS))
 def test_the_quick_slice_is_part_of_the_task_and_within_its_cap(data: Data, base: str) -> None:
-    whole = {s.id: s.prompt_sha256 for s in suite.task(f"persllm_{base}").samples(data, "profile")}
-    quick = suite.task(f"persllm-quick_{base}").samples(data, "profile")
+    kind = "conversations" if KINDS[base] == "live" else "samples"
+    whole = {a.id for a in getattr(suite.task(f"persllm_{base}"), kind)(data, "profile")}
+    quick = getattr(suite.task(f"persllm-quick_{base}"), kind)(data, "profile")
     assert 0 < len(quick) <= QUICK_CAP[base]
-    assert all(whole[s.id] == s.prompt_sha256 for s in quick)
-    assert {s.persona for s in quick} == set(data.personas)
+    assert {a.id for a in quick} <= whole
+
+
+def test_the_quick_slices_with_their_control_fit_the_budget_of_a_short_run(data: Data) -> None:
+    letters = tokens = 0
+    for spec in (t for t in TASKS.values() if t.quick):
+        asked = Settings().asked(spec.name)
+        calls = [*asked.samples]
+        for talk in asked.conversations:
+            calls += talk.samples(defaultdict(lambda: "x"))
+        letters += sum(bool(s.choices) for s in calls)
+        tokens += sum(s.max_tokens for s in calls if not s.choices)
+    assert 2 * letters <= 900
+    assert 2 * tokens <= 12_000
 
 
 def test_profile_shows_the_whole_dossier_and_name_none_of_it(data: Data) -> None:

@@ -113,7 +113,7 @@ def test_open_replies_equal_to_the_references_are_perfect(data: Data) -> None:
     assert found.measures["bleu"].value == pytest.approx(100)
     assert found.measures["intra_bleu"].value == pytest.approx(100)
     assert found.measures["inter_bleu"].value < found.measures["stage_bleu"].value + 5
-    assert found.measures["attribution"].value > 0.8
+    assert found.measures["attribution"].value > 0.5
     silent = score_samples(spec, data, samples, [r.model_copy(update={"reply": ""}) for r in replies], "profile")
     assert silent.unparsed == 1
     assert silent.score.estimate == 0

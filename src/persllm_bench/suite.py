@@ -32,11 +32,11 @@ KINDS: dict[str, Kind] = {
 }
 CORE = ("knowledge", "attitude", "traits", "premise", "identity", "pressure", "dialogue")
 QUICK_CAP = {
-    "knowledge": 72,
-    "attitude": 72,
-    "traits": 96,
-    "premise": 64,
-    "identity": 48,
+    "knowledge": 36,
+    "attitude": 36,
+    "traits": 48,
+    "premise": 32,
+    "identity": 24,
     "open": 4,
     "pressure": 4,
     "dialogue": 3,

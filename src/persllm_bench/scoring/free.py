@@ -84,9 +84,13 @@ def distinction(outcomes: Sequence[Outcome], texts: dict[str, str]) -> dict[str,
     for (persona, item, when), text in first.items():
         if when == "early" and (persona, item, "late") in first:
             stage.append((text, [first[persona, item, "late"]]))
-        others = [t for (p, _, w), t in first.items() if p != persona and w == when]
-        if others:
-            inter.append((text, others))
+    ranked: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for (persona, _, when), text in first.items():
+        ranked[persona, when].append(text)
+    for (persona, when), mine in ranked.items():
+        for (other, then), theirs in ranked.items():
+            if other != persona and then == when:
+                inter += [(a, [b]) for a, b in zip(mine, theirs, strict=False)]
     return {
         name: Measure(corpus_bleu([t for t, _ in pairs], [r for _, r in pairs]), n=len(pairs))
         for name, pairs in (("intra_bleu", intra), ("stage_bleu", stage), ("inter_bleu", inter))
