@@ -1,0 +1,70 @@
+"""What the mini model may learn of the personas, and nothing of what it is tested on.
+
+`read` is the only place that opens files of the packs. It opens `persona.yaml`, the two dossiers, `speech.jsonl` and
+`train/`, and never `items/`: with every `items` folder deleted it returns the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from persllm_bench.items import Data, Persona
+from persllm_bench.reader import STATEMENT
+from persllm_bench.schema import STAGES, PersonaHead, Speech, Stage, TrainConversation
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One person at one stage: what they were asked and replied, and what they say unasked."""
+
+    persona: Persona
+    stage: Stage
+    conversations: tuple[TrainConversation, ...]
+    speech: tuple[Speech, ...]
+
+
+def read(tasks: Path) -> tuple[Data, list[Voice]]:
+    """The trained personas that have a train split, without items and without banks.
+
+    Raises:
+        ValueError: no persona under `tasks` has a train split.
+    """
+    personas = {}
+    for folder in sorted(p for p in (tasks / "personas").iterdir() if p.is_dir()):
+        if all((folder / "train" / f"{stage}.jsonl").is_file() for stage in STAGES):
+            persona = _persona(folder)
+            if persona.head.trained:
+                personas[persona.slug] = persona
+    if not personas:
+        raise ValueError(f"no persona with a train split under {tasks / 'personas'}")
+    voices = [_voice(persona, stage) for persona in personas.values() for stage in STAGES]
+    return Data(tasks, personas, {}), voices
+
+
+def _persona(folder: Path) -> Persona:
+    head = PersonaHead.model_validate(yaml.safe_load((folder / "persona.yaml").read_text(encoding="utf-8")))
+    dossiers = {stage: _dossier(folder / f"{stage}.md") for stage in STAGES}
+    speech = tuple(Speech.model_validate_json(line) for line in _lines(folder / "speech.jsonl"))
+    train = tuple(
+        TrainConversation.model_validate_json(line)
+        for stage in STAGES
+        for line in _lines(folder / "train" / f"{stage}.jsonl")
+    )
+    return Persona(folder.name, head, dossiers, speech, {}, train)
+
+
+def _voice(persona: Persona, stage: Stage) -> Voice:
+    conversations = tuple(c for c in persona.train if c.stage == stage)
+    return Voice(persona, stage, conversations, tuple(s for s in persona.speech if s.stage == stage))
+
+
+def _dossier(path: Path) -> dict[str, str]:
+    found = map(STATEMENT.match, _lines(path))
+    return {match[1]: match[2] for match in found if match}
+
+
+def _lines(path: Path) -> list[str]:
+    return [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
