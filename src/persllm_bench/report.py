@@ -17,7 +17,9 @@ def score_table(
 ) -> Table:
     """One row per task: score, interval, chance, items, unparsed share, beside the same task of another run (no
     persona)."""
-    table = Table(title="0 is chance, 100 is perfect; 95 % intervals clustered by persona", title_justify="left")
+    trained = bool(scores) and scores[0].condition == "name"
+    how = "by items that share evidence, within personas (trained track)" if trained else "by persona"
+    table = Table(title=f"0 is chance, 100 is perfect; 95 % intervals clustered {how}", title_justify="left")
     for name, justify in (
         ("task", "left"), ("score", "right"), ("95 % interval", "right"), ("chance", "right"), ("items", "right"),
         ("samples", "right"), ("unparsed", "right"), ("no persona", "right"), ("best shortcut", "right"),
