@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -16,7 +18,7 @@ from persllm_bench import report, suite
 from persllm_bench.reader import read, tasks_dir
 
 app = typer.Typer(help="Does a language model really have a personality?", no_args_is_help=True, add_completion=False)
-console = Console(soft_wrap=True)
+console = Console(width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "150")))
 DEFAULT = ",".join(f"persllm_{base}" for base in suite.KINDS)
 
 

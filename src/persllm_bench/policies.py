@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import random
 import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
 
 from persllm_bench.items import Data
 from persllm_bench.prompts import LETTERS, Condition
@@ -102,40 +101,52 @@ def best_constant_profile(data: Data) -> Policy:
 
 def answer_only(data: Data, samples: Sequence[Sample], fold: Callable[[Sample], str], analyzer: str) -> Policy:
     """A text classifier of the options alone, `fold` held out: picks the option that looks most like a right one."""
-    groups: dict[str, list[Sample]] = defaultdict(list)
-    for s in samples:
-        groups[fold(s)].append(s)
-    chosen: dict[str, str] = {}
-    for held_out, members in groups.items():
-        rest = [s for name, group in groups.items() if name != held_out for s in group]
-        rows = [(o, c in right_choices(data, s)) for s in rest for c, o in zip(s.choices, s.options, strict=True)]
-        if len({right for _, right in rows}) < 2:
-            continue
-        model = text_classifier(analyzer).fit([text for text, _ in rows], [right for _, right in rows])
-        for s in members:
-            chosen[s.id] = s.choices[int(np.argmax(model.predict_proba(list(s.options))[:, 1]))]
-    return lambda s: chosen.get(s.id, s.choices[0])
+    rows = [
+        (fold(s), option, choice in right_choices(data, s))
+        for s in samples
+        for choice, option in zip(s.choices, s.options, strict=True)
+    ]
+    guess = _held_out(Counter(rows), analyzer)
+
+    def choose(s: Sample) -> str:
+        return s.choices[int(np.argmax([guess[fold(s), option] for option in s.options]))]
+
+    return choose
 
 
 def question_only(data: Data, samples: Sequence[Sample], analyzer: str) -> Policy:
     """A text classifier of the user's message alone (whole items held out) for two-choice tasks."""
-    groups: dict[str, list[Sample]] = defaultdict(list)
-    for s in samples:
-        groups[s.item].append(s)
-    chosen: dict[str, str] = {}
-    for held_out, members in groups.items():
-        rest = [s for item, group in groups.items() if item != held_out for s in group]
-        model = text_classifier(analyzer).fit([_said(s) for s in rest], [min(right_choices(data, s)) for s in rest])
-        for s, guess in zip(members, model.predict([_said(s) for s in members]), strict=True):
-            chosen[s.id] = str(guess)
-    return lambda s: chosen[s.id]
+    first = min(samples[0].choices)
+    guess = _held_out(Counter((s.item, _said(s), min(right_choices(data, s)) == first) for s in samples), analyzer)
+    return lambda s: first if guess[s.item, _said(s)] > 0.5 else next(c for c in s.choices if c != first)
 
 
-def text_classifier(analyzer: str) -> Pipeline:
-    """Word 1-2-grams or character 2-5-grams with class-balanced logistic regression."""
+def _held_out(rows: Counter[tuple[str, str, bool]], analyzer: str) -> dict[tuple[str, str], float]:
+    """(fold, text) -> probability of being right, from a classifier that saw the other folds; `rows` are counted.
+
+    Word 1-2-grams or character 2-5-grams, class-balanced logistic regression. The n-gram weights come from all texts,
+    which tells nothing of what is right.
+    """
     span = (1, 2) if analyzer == "word" else (2, 5)
-    vectors = TfidfVectorizer(analyzer=analyzer, ngram_range=span, sublinear_tf=True)
-    return make_pipeline(vectors, LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000, random_state=0))
+    texts = sorted({text for _, text, _ in rows})
+    index = {text: i for i, text in enumerate(texts)}
+    matrix = TfidfVectorizer(analyzer=analyzer, ngram_range=span, sublinear_tf=True).fit_transform(texts)
+    found: dict[tuple[str, str], float] = {}
+    for held_out in sorted({fold for fold, _, _ in rows}):
+        rest: Counter[tuple[str, bool]] = Counter()
+        for (fold, text, right), n in rows.items():
+            if fold != held_out:
+                rest[text, right] += n
+        mine = sorted({text for fold, text, _ in rows if fold == held_out})
+        if len({right for _, right in rest}) < 2:
+            found |= {(held_out, text): 0.5 for text in mine}
+            continue
+        model = LogisticRegression(class_weight="balanced", solver="liblinear", random_state=0)
+        keys = sorted(rest)
+        model.fit(matrix[[index[t] for t, _ in keys]], [r for _, r in keys], sample_weight=[rest[k] for k in keys])
+        for text, p in zip(mine, model.predict_proba(matrix[[index[t] for t in mine]])[:, 1], strict=True):
+            found[held_out, text] = float(p)
+    return found
 
 
 def _said(s: Sample) -> str:
