@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
@@ -108,14 +107,14 @@ class RunFolder:
         if not path.is_file():
             raise RunError(f"{self.path} has no replies of {task}; it has {', '.join(self.done()) or 'none'}")
         try:
-            with path.open("rb") as packed, zstandard.ZstdDecompressor().stream_reader(packed) as stream:
-                for number, line in enumerate(io.TextIOWrapper(stream, encoding="utf-8"), 1):
-                    try:
-                        yield _REPLY.validate_json(line)
-                    except ValidationError as error:
-                        raise RunError(f"{path}:{number}: {error}") from error
-        except zstandard.ZstdError as error:
+            rows = zstandard.ZstdDecompressor().decompress(path.read_bytes()).decode()
+        except (zstandard.ZstdError, UnicodeDecodeError) as error:
             raise RunError(f"{path}: broken compression: {error}") from error
+        for number, line in enumerate(rows.rstrip("\n").split("\n"), 1):
+            try:
+                yield _REPLY.validate_json(line)
+            except ValidationError as error:
+                raise RunError(f"{path}:{number}: {error}") from error
 
     def score(self, data: Data) -> list[TaskScore]:
         """Every task of the run, scored from its replies.

@@ -123,13 +123,14 @@ def parse(sample: Sample, reply: Reply) -> Outcome:
 
 
 def sample_value(data: Data, outcome: Outcome) -> float:
-    """The value of one sample by itself, in [0, 1]: right or wrong, credit of acc_pmi, or chrF++ of an open reply."""
+    """The value of one sample by itself, in [0, 1]: right or wrong, credit of acc_pmi, chrF++ of an open reply, the
+    side that a probe takes; 1 for a live utterance."""
     if outcome.status != "parsed":
         return 0.0
     if outcome.sample.continuations:
         return likelihood.credit(outcome, "acc_pmi", right_choices(data, outcome.sample))
+    if outcome.sample.task in ("pressure", "dialogue"):
+        return live.on_own_side(data, outcome) if outcome.sample.choices else 1.0
     if not outcome.sample.choices:
         return free.closeness(data, outcome)
-    if outcome.sample.task in ("pressure", "dialogue"):
-        return live.on_own_side(data, outcome)
     return float(outcome.choice in right_choices(data, outcome.sample))
