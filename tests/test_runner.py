@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -172,4 +171,12 @@ def _load() -> Data:
     return load()
 
 
-os.environ.setdefault("COLUMNS", "200")
+def test_sample_prints_what_the_model_sees_and_names_unknown_stages(data: Data) -> None:
+    runner = CliRunner()
+    shown = runner.invoke(app, ["sample", "persllm_knowledge", "--n", "1", "--stage", "late", "--condition", "name"])
+    assert shown.exit_code == 0
+    assert "[system]\nYou are " in shown.output
+    assert "|late|" in shown.output
+    wrong = runner.invoke(app, ["sample", "persllm_knowledge", "--stage", "middle"])
+    assert wrong.exit_code == 2
+    assert "unknown stage 'middle'; there are early, late" in wrong.output
