@@ -16,8 +16,10 @@ from rich.table import Table
 
 from persllm_bench import report, suite
 from persllm_bench.reader import read, tasks_dir
+from persllm_bench.release.commands import app as release_app
 
 app = typer.Typer(help="Does a language model really have a personality?", no_args_is_help=True, add_completion=False)
+app.add_typer(release_app)
 console = Console(width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "150")))
 DEFAULT = ",".join(f"persllm_{base}" for base in suite.KINDS)
 
