@@ -69,19 +69,20 @@ def check(
     write: Annotated[bool, typer.Option("--write", help="Write BASELINES.md and baselines.json.")] = False,
 ) -> None:
     """Check the data: every fault of form, then the gates and what shortcuts earn; all violations at once."""
-    from persllm_bench import quality, shortcuts
+    from persllm_bench import quality, shortcuts, voices
 
     root = path or tasks_dir()
     if not (root / "personas").is_dir():
         raise fail(f"{root} is no tasks folder: it has no personas/")
     data, faults = read(root)
     if not faults:
-        console.print(quality.counts_table(data))
+        heard = voices.attribution(data)
+        console.print(quality.counts_table(data, heard))
         measured = shortcuts.measure(data)
         if write:
             shortcuts.write(data, measured)
         console.print(report.shortcut_table(measured))
-        faults = [*quality.gate(data), *shortcuts.faults(measured), *shortcuts.stale(data)]
+        faults = [*quality.gate(data), *voices.faults(heard), *shortcuts.faults(measured), *shortcuts.stale(data)]
     for fault in faults:
         typer.echo(str(fault))
     if faults:

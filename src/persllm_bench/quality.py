@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from rich.table import Table
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -164,10 +164,13 @@ def oracle_is_perfect(data: Data) -> Iterator[Fault]:
             yield Fault(spec.name, None, "oracle", f"{value:.1f}", "100")
 
 
-def counts_table(data: Data) -> Table:
-    names = [*COUNTS, "speech", "train"]
-    table = Table("persona", "origin", *names, title="items", title_justify="left")
+def counts_table(data: Data, voices: Mapping[str, float]) -> Table:
+    """Records per persona, the share of speech samples told apart by voice, and the train text closest to a test text."""
+    columns = [*COUNTS, "speech", "train"]
+    title = f"items; closest train text: cosine, under {NEAR_DUPLICATE}"
+    table = Table("persona", "origin", *columns, "voice", "closest train text", title=title, title_justify="left")
     for p in data.personas.values():
         sizes = [len(p.items[n]) for n in COUNTS] + [len(p.speech), len(p.train)]
-        table.add_row(p.slug, p.head.origin, *map(str, sizes))
+        closest = [f"{c:.2f} {item} ~ {talk}" for c, item, talk in closest_pairs(p)[:1]]
+        table.add_row(p.slug, p.head.origin, *map(str, sizes), f"{voices[p.slug]:.2f}", *(closest or ["-"]))
     return table
