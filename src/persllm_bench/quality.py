@@ -165,12 +165,12 @@ def oracle_is_perfect(data: Data) -> Iterator[Fault]:
 
 
 def counts_table(data: Data, voices: Mapping[str, float]) -> Table:
-    """Records per persona, the share of speech samples told apart by voice, and the train text closest to a test text."""
+    """Records per persona, the share of speech told apart by voice, and the train text closest to a test text."""
     columns = [*COUNTS, "speech", "train"]
     title = f"items; closest train text: cosine, under {NEAR_DUPLICATE}"
     table = Table("persona", "origin", *columns, "voice", "closest train text", title=title, title_justify="left")
     for p in data.personas.values():
         sizes = [len(p.items[n]) for n in COUNTS] + [len(p.speech), len(p.train)]
-        closest = [f"{c:.2f} {item} ~ {talk}" for c, item, talk in closest_pairs(p)[:1]]
+        closest = [f"{c:.2f} {item.split('/', 1)[1]} ~ {talk.split('/')[-1]}" for c, item, talk in closest_pairs(p)[:1]]
         table.add_row(p.slug, p.head.origin, *map(str, sizes), f"{voices[p.slug]:.2f}", *(closest or ["-"]))
     return table
