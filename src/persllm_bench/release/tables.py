@@ -27,6 +27,7 @@ DESCRIPTIONS = {
     "arguments": "Five turns that argue one side of a topic by one appeal.",
     "neutral": "Five turns about nothing that is at stake.",
     "scenes": "Scene twins for two personas: one scripted turn that moves the scored person, one that does not.",
+    "cocreation": "Scenes in which two or three persons make something together.",
     "scenarios": "Behavioural choices for the five traits.",
     "inventory": "Self-report statements for the five traits.",
 }

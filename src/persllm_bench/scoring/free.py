@@ -59,7 +59,12 @@ def closeness(data: Data, outcome: Outcome) -> float:
     """chrF++ / 100 of a reply against its nearest reference."""
     references = item_of(data, outcome.sample).references[outcome.sample.stage]
     text = strip_reasoning(outcome.reply.reply or "")
-    return max(_CHRF.sentence_score(text, [r]).score for r in references) / 100
+    return max(chrf(text, r) for r in references)
+
+
+def chrf(text: str, reference: str) -> float:
+    """chrF++ / 100 (sacrebleu, Popovic 2017)."""
+    return float(_CHRF.sentence_score(text, [reference]).score) / 100
 
 
 def corpus_bleu(texts: Sequence[str], references: Sequence[Sequence[str]]) -> float | None:
@@ -103,7 +108,7 @@ def attribution(data: Data, outcomes: Sequence[Outcome], texts: dict[str, str]) 
     """Share of replies that a classifier of the authored speech gives to the right persona, names masked."""
     if len(data.personas) < 2:
         return {"attribution": Measure(None)}
-    model = _voices(tuple(data.personas.values()))
+    model = voices_of(data)
     masked = [mask_names(texts[o.sample.id], data.personas[o.sample.persona]) for o in outcomes]
     guesses = model.predict(masked) if masked else np.array([])
     return {
@@ -123,8 +128,9 @@ def _voices_by_text(rows: tuple[tuple[str, str], ...]) -> Pipeline:
     return model.fit([text for text, _ in rows], [slug for _, slug in rows])
 
 
-def _voices(personas: tuple[Persona, ...]) -> Pipeline:
-    return _voices_by_text(tuple((mask_names(s.text, p), p.slug) for p in personas for s in p.speech))
+def voices_of(data: Data) -> Pipeline:
+    """The classifier of personas by their authored speech, names masked; `classes_` are slugs."""
+    return _voices_by_text(tuple((mask_names(s.text, p), p.slug) for p in data.personas.values() for s in p.speech))
 
 
 def mask_names(text: str, persona: Persona) -> str:
