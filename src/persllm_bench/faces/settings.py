@@ -100,9 +100,7 @@ class Asked:
                 rows += self.talk_replies(what, payload["replies"])
                 continue
             sums = LogLikelihoods(given=payload["given"], baseline=payload["baseline"]) if "given" in payload else None
-            rows.append(
-                Reply.to(what, self.settings.condition, reply=payload.get("reply"), loglikelihoods=sums)
-            )
+            rows.append(Reply.to(what, self.settings.condition, reply=payload.get("reply"), loglikelihoods=sums))
         return rows
 
     def talk_replies(

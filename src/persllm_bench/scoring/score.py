@@ -76,7 +76,9 @@ def spoken_samples(talks: Sequence[Conversation], replies: Sequence[Reply]) -> l
     for r in replies:
         arm, _, name = r.variant.partition("/")
         given["|".join((r.persona, r.item, r.stage, arm))][name] = r.reply
-    missing = [f"no reply: {t.id}/{name}" for t in talks for calls in t.rounds for name in calls if name not in given[t.id]]
+    missing = [
+        f"no reply: {t.id}/{name}" for t in talks for calls in t.rounds for name in calls if name not in given[t.id]
+    ]
     if missing:
         raise ReplyMismatch("call(s) without a reply", missing)
     return [s for t in talks for s in t.samples(given[t.id])]

@@ -1,4 +1,4 @@
-"""Reading what a stranger sent: bytes within caps, strict text, strict JSON, rows that are replies; every fault kept."""
+"""Reading what a stranger sent: bytes within caps, strict JSON, rows that are replies; every fault kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from persllm_bench.submissions.tree import Entry
 MB = 1_000_000
 MAX_JSON, MAX_FILE, MAX_EXPANDED, MAX_ROW = 100_000, 64 * MB, 256 * MB, 2 * MB
 MAX_ROWS = 100_000
-"""Bytes of submission.json and of the manifest; of a compressed file; of a bundle, expanded; of a row. Rows of a file."""
+"""Bytes: of submission.json or the manifest; of a compressed file; of a bundle, expanded; of a row. Rows of a file."""
 MAX_WINDOW = 2**27
 MAX_LISTED = 50
 """Faults of one kind in one file are listed up to this; the rest are counted."""

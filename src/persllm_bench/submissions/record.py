@@ -90,7 +90,7 @@ class Harness(Record):
 class Part(Record):
     """The tasks that were asked under one condition."""
 
-    personas: list[Slug] = []
+    personas: list[Slug] = Field(default_factory=list)
     """Empty: all that the condition allows."""
     reasoning: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Extra tokens per reply for models that think first."""
@@ -147,7 +147,7 @@ class Submission(Declared):
         """Why it stands in no ranking; empty for a full submission: all core tasks, all personas, with controls."""
         core = {f"persllm_{base}" for base in CORE}
         lacks = [
-            f"{condition} lacks {', '.join(missing)}"
+            f"{condition} lacks {', '.join(missing) if len(missing) < len(core) else 'the core tasks'}"
             for condition in ("profile", "none", "wrong")
             if (missing := sorted(core - set(self._tasks(condition))))
         ]

@@ -87,7 +87,7 @@ class Git:
         return found.decode().strip()
 
     def tree(self, commit: str, folder: str = "") -> Tree:
-        """Everything below `folder` at a commit, or nothing; paths that are not UTF-8 keep their bytes as surrogates."""
+        """Everything below `folder` at a commit; paths that are not UTF-8 keep their bytes as surrogates."""
         found: dict[str, Entry] = {}
         prefix = f"{folder}/" if folder else ""
         below = ("--", prefix) if folder else ()
@@ -98,6 +98,11 @@ class Git:
             length = int(size) if size != "-" else 0
             found[path] = Entry(_KINDS.get(mode, "other"), length, partial(self.run, "cat-file", "blob", name))
         return found
+
+    def names(self, commit: str, folder: str) -> list[str]:
+        """Names directly below `folder` at a commit; none where it is not there."""
+        found = self.run("ls-tree", "-z", "--name-only", "--full-tree", commit, "--", f"{folder}/").split(b"\0")[:-1]
+        return [raw.decode("utf-8", "surrogateescape").rpartition("/")[2] for raw in found]
 
     def changed(self, base: str, head: str) -> list[tuple[str, str]]:
         """(status letter, path) of all that `head` changes since it left `base`; a rename is a deletion and an
