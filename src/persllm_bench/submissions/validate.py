@@ -42,7 +42,7 @@ class Sealed:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle without a fault: its replies are those of the samples that must be there, with this version's prompts."""
+    """A bundle without a fault: its replies answer the samples that must be there, with this version's prompts."""
 
     where: str
     submission: Submission
