@@ -88,3 +88,25 @@ def _packed(make: Callable[[], str]) -> str:
         raise fail(f"nothing written: {len(error.faults)} fault(s)") from error
     except (ValueError, OSError) as error:
         raise fail(error) from error
+
+
+@app.command()
+def calibrate(
+    output: Annotated[Path, typer.Option(help="Where bundles lie.")] = Path("submissions"),
+) -> None:
+    """Write the calibration entries - baselines, known policies, an oracle - as submissions that are never ranked.
+
+    An entry that is there already, of the same policies and data, is left as it is.
+    """
+    from persllm_bench.submissions import calibration
+    from persllm_bench.submissions import pack as packing
+
+    for where, files in calibration.bundles(load()):
+        if (output / where).exists():
+            console.print(f"{where}: there already")
+            continue
+        try:
+            packing.write(files, output / where)
+        except ValueError as error:
+            raise fail(error) from error
+        console.print(where)
