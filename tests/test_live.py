@@ -42,9 +42,9 @@ def play(data: Data, name: str, position: Position, say: str = "Well then.") -> 
 
 def side(data: Data, talk: Conversation) -> int:
     """Own side of whoever's course is scored."""
-    from persllm_bench.scoring.live import _side
+    from persllm_bench.scoring.live import own_side_of
 
-    return _side(data, talk.item)
+    return own_side_of(data, talk.item)
 
 
 def hold(data: Data) -> Position:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,7 +11,7 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from persllm_bench import references, schema
+from persllm_bench import references, schema, strict
 from persllm_bench.items import Data, Persona, evidence_of, tasks_dir
 from persllm_bench.schema import STAGES, PersonaHead
 
@@ -95,7 +94,7 @@ class _Reader:
 
     def fault(self, path: Path | str, line: int | None, rule: str, value: object, allowed: str) -> None:
         where = path if isinstance(path, str) else path.relative_to(self.root).as_posix()
-        self.faults.append(Fault(where, line, rule, _short(value), allowed))
+        self.faults.append(Fault(where, line, rule, short(value), allowed))
 
     def text(self, path: Path) -> str | None:
         if not path.is_file():
@@ -127,13 +126,13 @@ class _Reader:
                     self.fault(path, number, "blank-line", repr(line), "one JSON object per line")
                 continue
             try:
-                json.loads(line, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+                strict.loads(line)
                 value = adapter.validate_json(line)
             except ValidationError as error:
                 for e in error.errors():
                     self.fault(path, number, "schema " + ".".join(map(str, e["loc"])), e["input"], e["msg"])
                 continue
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 self.fault(path, number, "json", line, str(error))
                 continue
             if value.id in self.lines and hasattr(value, "id"):
@@ -201,17 +200,6 @@ class _Reader:
                     self.fault(path, line, "evidence", "none", "at least one statement")
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [k for k, _ in pairs]
-    if len(set(keys)) < len(keys):
-        raise ValueError(f"duplicate key {next(k for k in keys if keys.count(k) > 1)!r}")
-    return dict(pairs)
-
-
-def _no_constants(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _short(value: object, limit: int = 80) -> str:
+def short(value: object, limit: int = 80) -> str:
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."

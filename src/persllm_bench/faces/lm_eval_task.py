@@ -15,7 +15,6 @@ from persllm_bench.faces.settings import NoSystemRole, PromptTooLong, Settings
 from persllm_bench.prompts import Message
 from persllm_bench.samples import Sample
 from persllm_bench.scoring import Reply, TaskScore
-from persllm_bench.scoring.record import LogLikelihoods
 
 METRICS = ("score", "score_stderr", "unparsed")
 Template = Callable[..., str]
@@ -52,7 +51,7 @@ class PersllmTask(ConfigurableTask):
                 "process_results": _documents,
                 "num_fewshot": 0,
                 "generation_kwargs": self._generation(self.asked.max_tokens),
-                "metadata": {**metadata, "version": 1.0},
+                "metadata": {**metadata, "version": 1.0, "data_sha256": self.asked.data.sha256},
             }
         )
 
@@ -144,15 +143,4 @@ class PersllmTask(ConfigurableTask):
 
     def replies(self, payloads: list[dict[str, Any]]) -> list[Reply]:
         """The rows to save, in the order of the documents."""
-        given = {p["id"]: p for p in payloads}
-        rows: list[Reply] = []
-        for name, what in self._by_id.items():
-            if (payload := given.get(name)) is None:
-                continue
-            if not isinstance(what, Sample):
-                rows += self.asked.talk_replies(what, payload["replies"])
-                continue
-            sums = LogLikelihoods(given=payload["given"], baseline=payload["baseline"]) if "given" in payload else None
-            got = {"reply": payload.get("reply"), "loglikelihoods": sums}
-            rows.append(Reply.to(what, self.asked.settings.condition, **got))
-        return rows
+        return self.asked.replies(payloads)

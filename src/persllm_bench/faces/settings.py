@@ -15,6 +15,7 @@ from persllm_bench.prompts import Condition
 from persllm_bench.reader import load
 from persllm_bench.samples import Sample
 from persllm_bench.scoring import Reply, TaskScore, score_conversations, score_samples
+from persllm_bench.scoring.record import LogLikelihoods
 from persllm_bench.suite import Task, task
 
 
@@ -86,6 +87,21 @@ class Asked:
         present = {r.sample_id for r in replies}
         samples = [s for s in self.samples if s.id in present]
         return score_samples(self.spec, self.data, samples, replies, self.settings.condition)
+
+    def replies(self, payloads: Sequence[Mapping[str, Any]]) -> list[Reply]:
+        """The rows to save, in order, of what lm-eval keeps per sample: `id` and `reply`, `given` and `baseline`, or
+        the `replies` of a conversation."""
+        given = {p["id"]: p for p in payloads}
+        rows: list[Reply] = []
+        for name, what in self.by_id.items():
+            if (payload := given.get(name)) is None:
+                continue
+            if not isinstance(what, Sample):
+                rows += self.talk_replies(what, payload["replies"])
+                continue
+            sums = LogLikelihoods(given=payload["given"], baseline=payload["baseline"]) if "given" in payload else None
+            rows.append(Reply.to(what, self.settings.condition, reply=payload.get("reply"), loglikelihoods=sums))
+        return rows
 
     def talk_replies(
         self, talk: Conversation, given: Mapping[str, str | None], error: str | None = None

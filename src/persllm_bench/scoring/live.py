@@ -81,14 +81,14 @@ def courses(
             marks[key].setdefault("", 0.0)
     found = []
     for (persona, item, stage, arm), points in marks.items():
-        side = _side(data, item)
+        side = own_side_of(data, item)
         asked = [[points.get(f"turn{t}/{d}") for d in DIRECTIONS] for t in range(first, turns + 1)]
         positions = tuple(None if None in pair else side * float(np.mean(pair)) for pair in asked)  # type: ignore[arg-type]
         found.append(Course(persona, item, stage, arm, positions))
     return found
 
 
-def _side(data: Data, item: str) -> int:
+def own_side_of(data: Data, item: str) -> int:
     """Own side of the scored person; a partner's positions are turned the same way, so that its own are negative."""
     record = data.item(item)
     if isinstance(record, Scene):
@@ -217,7 +217,7 @@ def _gap(private: Sequence[Course], public: Sequence[Course]) -> Measure:
 
 def on_own_side(data: Data, outcome: Outcome) -> float:
     """Value of one probe by itself: 1 on the scored person's side, 1/2 in the middle, else 0."""
-    return on(float(outcome.choice or 0), _side(data, outcome.sample.item))
+    return on(float(outcome.choice or 0), own_side_of(data, outcome.sample.item))
 
 
 def _by_arm(found: Sequence[Course]) -> dict[str, list[Course]]:

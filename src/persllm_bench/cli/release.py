@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from persllm_bench.cli.base import app, console, fail
 from persllm_bench.reader import load
 
-app = typer.Typer()
 TOKEN = "HF_TOKEN"
 
 
@@ -27,7 +26,7 @@ def export(
     try:
         paths = publishing.export(load(), output)
     except OSError as error:
-        raise _fail(error) from error
+        raise fail(error) from error
     _list(output, paths)
 
 
@@ -48,9 +47,9 @@ def publish(
     try:
         validate_repo_id(repo)
     except HFValidationError as error:
-        raise _fail(error) from error
+        raise fail(error) from error
     if repo.count("/") != 1:
-        raise _fail(f"--repo is {repo!r}; allowed: ORG/NAME")
+        raise fail(f"--repo is {repo!r}; allowed: ORG/NAME")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "dataset"
         _list(folder, publishing.export(load(), folder, repo=repo))
@@ -58,11 +57,11 @@ def publish(
             typer.echo(f"dry run: nothing sent to {repo}")
             return
         if not token:
-            raise _fail(f"no token: give --token or set {TOKEN}")
+            raise fail(f"no token: give --token or set {TOKEN}")
         try:
             address = publishing.push(folder, repo, token=token, endpoint=endpoint or None, private=private)
         except (HfHubHTTPError, OSError) as error:
-            raise _fail(f"the hub refused {repo}: {error}") from error
+            raise fail(f"the hub refused {repo}: {error}") from error
     typer.echo(f"pushed to {address}")
 
 
@@ -84,25 +83,25 @@ def import_persllm(
     for given in files:
         match = re.fullmatch(r"(early|late)(?::(question|opinion|induced))?=(.+)", given)
         if match is None:
-            raise _fail(
+            raise fail(
                 f"{given!r}; allowed: STAGE=FILE or STAGE:KIND=FILE, early or late, question, opinion or induced"
             )
         try:
             text = Path(match[3]).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise _fail(f"{match[3]}: {error}") from error
+            raise fail(f"{match[3]}: {error}") from error
         found, wrong = persllm_records.parse(text, match[3])
         records += [(match[1], match[2] or "question", record) for record in found]
         faults += wrong
     for fault in faults:
         typer.echo(str(fault))
     if faults:
-        raise _fail(f"{len(faults)} fault(s); nothing written")
+        raise fail(f"{len(faults)} fault(s); nothing written")
     try:
         pack = persllm_records.convert(persona, records)  # type: ignore[arg-type]
         paths = pack.write(output)
     except (ValueError, OSError) as error:
-        raise _fail(error) from error
+        raise fail(error) from error
     _list(output, paths)
     typer.echo(f"{len(pack.train)} train conversations, {len(pack.open)} open items, {len(pack.speech)} speech samples")
 
@@ -111,9 +110,4 @@ def _list(folder: Path, paths: list[Path]) -> None:
     table = Table("file", "bytes")
     for path in paths:
         table.add_row(path.relative_to(folder).as_posix(), f"{path.stat().st_size:,}")
-    Console().print(table)
-
-
-def _fail(error: BaseException | str) -> typer.Exit:
-    typer.secho(f"persllm-bench: {error}", err=True, fg="red")
-    return typer.Exit(2)
+    console.print(table)

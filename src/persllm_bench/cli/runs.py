@@ -1,38 +1,24 @@
-"""The command `persllm-bench`."""
+"""Commands about runs: `run`, `score` and `table`."""
 
 from __future__ import annotations
 
+import fnmatch
 import json
-import os
-import random
-import sys
-from collections import defaultdict
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from persllm_bench import report, suite
-from persllm_bench.reader import read, tasks_dir
-from persllm_bench.release.commands import app as release_app
+from persllm_bench.cli.base import app, console, fail
+from persllm_bench.reader import load, tasks_dir
 
-app = typer.Typer(help="Does a language model really have a personality?", no_args_is_help=True, add_completion=False)
-app.add_typer(release_app)
-console = Console(width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "150")))
 DEFAULT = ",".join(f"persllm_{base}" for base in suite.KINDS)
-
-
-def fail(error: BaseException | str) -> typer.Exit:
-    typer.secho(f"persllm-bench: {error}", err=True, fg="red")
-    return typer.Exit(2)
 
 
 def _names(tasks: str) -> list[str]:
     """Task names from a comma-separated list with groups and `*`, in the order of the suite."""
-    import fnmatch
-
     wanted: set[str] = set()
     for pattern in filter(None, (p.strip() for p in tasks.split(","))):
         found = set(suite.GROUPS.get(pattern, ())) or set(fnmatch.filter(suite.TASKS, pattern))
@@ -40,54 +26,6 @@ def _names(tasks: str) -> list[str]:
             raise ValueError(f"unknown task {pattern!r}; there are {', '.join((*suite.TASKS, *suite.GROUPS))}")
         wanted |= found
     return [name for name in suite.TASKS if name in wanted]
-
-
-@app.command("tasks")
-def list_tasks(
-    directory: Annotated[bool, typer.Option("--dir", help="Print the folder for lm_eval --include_path.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
-) -> None:
-    """List the tasks and groups."""
-    if directory:
-        typer.echo(tasks_dir())
-        return
-    rows = [{"task": t.name, "family": t.family, "kind": t.kind, "quick": t.quick} for t in suite.TASKS.values()]
-    if as_json:
-        typer.echo(json.dumps({"tasks": rows, "groups": suite.GROUPS}, indent=2))
-        return
-    table = Table("task", "family", "kind", "slice")
-    for t in suite.TASKS.values():
-        table.add_row(t.name, t.family, t.kind, "quick" if t.quick else "all")
-    console.print(table)
-    for group, members in suite.GROUPS.items():
-        console.print(f"{group}: {', '.join(members)}")
-
-
-@app.command()
-def check(
-    path: Annotated[Path | None, typer.Argument(help="A tasks folder; default: the one in use.")] = None,
-    write: Annotated[bool, typer.Option("--write", help="Write BASELINES.md and baselines.json.")] = False,
-) -> None:
-    """Check the data: every fault of form, then the gates and what shortcuts earn; all violations at once."""
-    from persllm_bench import quality, shortcuts, voices
-
-    root = path or tasks_dir()
-    if not (root / "personas").is_dir():
-        raise fail(f"{root} is no tasks folder: it has no personas/")
-    data, faults = read(root)
-    if not faults:
-        heard = voices.attribution(data)
-        console.print(quality.counts_table(data, heard))
-        measured = shortcuts.measure(data)
-        if write:
-            shortcuts.write(data, measured)
-        console.print(report.shortcut_table(measured))
-        faults = [*quality.gate(data), *voices.faults(heard), *shortcuts.faults(measured), *shortcuts.stale(data)]
-    for fault in faults:
-        typer.echo(str(fault))
-    if faults:
-        raise fail(f"{len(faults)} fault(s)")
-    typer.echo(f"{len(data.personas)} personas: no fault; data {data.sha256[:12]}")
 
 
 @app.command()
@@ -144,11 +82,11 @@ def run(
 
 @app.command()
 def score(
-    path: Annotated[Path, typer.Argument(help="A run folder (or its parent with one folder per condition).")],
+    path: Annotated[Path, typer.Argument(help="A run folder, its parent, or the folder of a submission.")],
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable, all measures.")] = False,
     measures: Annotated[bool, typer.Option("--measures", help="Every measure of every task.")] = False,
 ) -> None:
-    """Derive every score of a run from its raw replies."""
+    """Derive every score of a run or a submission from its raw replies."""
     scored = _scored(path)
     if as_json:
         typer.echo(json.dumps([row for scores in scored.values() for row in report.as_json(scores)], indent=2))
@@ -172,11 +110,15 @@ def table(
 
 def _scored(path: Path) -> dict[str, list[report.TaskScore]]:
     from persllm_bench import runs
-    from persllm_bench.reader import load
+    from persllm_bench.cli.submit import bundle_at, is_bundle
 
+    if is_bundle(path):
+        found = bundle_at(path).score(load())
+        conditions = dict.fromkeys(s.condition for s in found)
+        return {f"{path} ({c})": report.ordered([s for s in found if s.condition == c]) for c in conditions}
     folders = [path] if (path / "run.json").exists() else sorted(p.parent for p in path.glob("*/run.json"))
     if not folders:
-        raise fail(f"{path} is no run: no run.json in it or one level below")
+        raise fail(f"{path} is no run: no run.json in it or one level below, nor a submission.json")
     try:
         return {str(f): report.ordered(runs.RunFolder(f).score(load())) for f in folders}
     except ValueError as error:
@@ -189,36 +131,3 @@ def _print(scored: dict[str, list[report.TaskScore]], shortcuts: dict[str, float
         if scores[0].condition != "none" or len(scored) == 1:
             console.print(f"{path}: condition {scores[0].condition}")
             console.print(report.score_table(scores, controls, shortcuts))
-
-
-@app.command()
-def sample(
-    task: Annotated[str, typer.Argument(help="A task name.")],
-    n: Annotated[int, typer.Option(min=1, help="How many.")] = 3,
-    condition: Annotated[str, typer.Option()] = "profile",
-    personas: Annotated[str, typer.Option(help="Comma-separated slugs.")] = "",
-    stage: Annotated[str, typer.Option(help="early or late; default: both.")] = "",
-    seed: Annotated[int, typer.Option()] = 0,
-) -> None:
-    """Print random samples of a task as the model sees them."""
-    from persllm_bench.faces.settings import Settings
-    from persllm_bench.schema import STAGES
-
-    if stage and stage not in STAGES:
-        raise fail(f"unknown stage {stage!r}; there are {', '.join(STAGES)}")
-    try:
-        asked = Settings(condition, personas).asked(task)  # type: ignore[arg-type]
-    except ValueError as error:
-        raise fail(error) from error
-    calls = [s for t in asked.conversations for s in t.samples(defaultdict(lambda: "(what the model said)"))]
-    pool = [s for s in (*asked.samples, *calls) if not stage or s.stage == stage]
-    for s in random.Random(seed).sample(pool, min(n, len(pool))):
-        typer.secho(f"--- {s.id}", bold=True)
-        for m in s.messages:
-            typer.echo(f"[{m.role}]\n{m.content}\n")
-        for text in s.continuations:
-            typer.echo(f"[option] {text}")
-
-
-if __name__ == "__main__":
-    app()
