@@ -6,25 +6,20 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
-from persllm_bench.conversation import LIVE_TOKENS
-from persllm_bench.faces.settings import Settings
+from persllm_bench.faces.settings import Backend, Harness, Settings
 from persllm_bench.items import tasks_dir
 from persllm_bench.prompts import Condition
 from persllm_bench.reader import load
 from persllm_bench.runs import RunFacts, RunFolder, facts
 from persllm_bench.suite import task
-
-Backend = Literal["hf", "vllm", "endpoint"]
-Harness = Literal["lm-eval", "inspect"]
 
 
 @dataclass(frozen=True)
@@ -208,19 +203,3 @@ class _Inspect:
                     f"{name}: Inspect ended with {logs[0].status}: {logs[0].error and logs[0].error.message}"
                 )
             folder.save(name, replies_of(logs[0]))
-
-
-def estimate(tasks: Sequence[str], settings: Settings) -> list[tuple[str, int, int, int]]:
-    """Per task: calls, prompt characters, most completion tokens - what a user wants to know before paying.
-
-    A live conversation is counted as if every reply had its full length (about four characters a token).
-    """
-    rows = []
-    for name in tasks:
-        asked = settings.asked(name)
-        calls = [*asked.samples]
-        for talk in asked.conversations:
-            calls += talk.samples(defaultdict(lambda: "word" * LIVE_TOKENS))
-        characters = sum(len(m.content) for s in calls for m in (*s.messages, *s.baseline))
-        rows.append((name, len(calls), characters, sum(s.max_tokens + settings.reasoning for s in calls)))
-    return rows
