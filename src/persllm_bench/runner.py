@@ -6,23 +6,20 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from persllm_bench.conversation import LIVE_TOKENS
-from persllm_bench.faces.settings import Settings
+import yaml
+
+from persllm_bench.faces.settings import Backend, Harness, Settings
 from persllm_bench.items import tasks_dir
 from persllm_bench.prompts import Condition
 from persllm_bench.reader import load
 from persllm_bench.runs import RunFacts, RunFolder, facts
 from persllm_bench.suite import task
-
-Backend = Literal["hf", "vllm", "endpoint"]
-Harness = Literal["lm-eval", "inspect"]
 
 
 @dataclass(frozen=True)
@@ -37,13 +34,17 @@ class Target:
     device: str = ""
     model_args: dict[str, str] = field(default_factory=dict)
 
+    def _typed(self) -> dict[str, Any]:
+        """The model arguments as YAML values: `true`, `4`, `{a: b}`, else text."""
+        return {name: yaml.safe_load(value) for name, value in self.model_args.items()}
+
     def lm_eval(self) -> tuple[str, dict[str, Any]]:
         """lm-eval's model name and arguments.
 
         Raises:
             ValueError: an endpoint without a base URL.
         """
-        extra = dict(self.model_args)
+        extra = self._typed()
         if self.backend == "hf":
             return "hf", {"pretrained": self.model, "dtype": "float32", **extra}
         if self.backend == "vllm":
@@ -55,13 +56,14 @@ class Target:
 
     def inspect(self) -> tuple[str, dict[str, Any]]:
         """Inspect's model name and arguments."""
+        extra = self._typed()
         if self.backend == "hf":
             args = {"do_sample": False, "tokenizer_call_args": {"add_special_tokens": False}, "dtype": "float32"}
             path = {"model_path": self.model} if Path(self.model).is_dir() else {}
-            return f"hf/{Path(self.model).name if path else self.model}", {**args, **path, **self.model_args}
+            return f"hf/{Path(self.model).name if path else self.model}", {**args, **path, **extra}
         if self.backend == "vllm":
-            return f"vllm/{self.model}", dict(self.model_args)
-        return f"openai-api/endpoint/{self.model}", {"base_url": self.base_url, "api_key": "none", **self.model_args}
+            return f"vllm/{self.model}", extra
+        return f"openai-api/endpoint/{self.model}", {"base_url": self.base_url, "api_key": "none", **extra}
 
 
 def run(
@@ -146,7 +148,10 @@ class _LmEval:
 
         name, arguments = target.lm_eval()
         device = target.device or _default_device(target.backend)
-        self.lm = get_model(name).create_from_arg_obj(arguments, {"batch_size": target.batch_size, "device": device})
+        if name == "hf":
+            from persllm_bench.faces.lm_eval_prefix import PrefixLM
+        model = PrefixLM if name == "hf" else get_model(name)
+        self.lm = model.create_from_arg_obj(arguments, {"batch_size": target.batch_size, "device": device})
 
     def run(self, tasks: Sequence[str], settings: Settings, folder: RunFolder) -> None:
         if not tasks:
@@ -198,19 +203,3 @@ class _Inspect:
                     f"{name}: Inspect ended with {logs[0].status}: {logs[0].error and logs[0].error.message}"
                 )
             folder.save(name, replies_of(logs[0]))
-
-
-def estimate(tasks: Sequence[str], settings: Settings) -> list[tuple[str, int, int, int]]:
-    """Per task: calls, prompt characters, most completion tokens - what a user wants to know before paying.
-
-    A live conversation is counted as if every reply had its full length (about four characters a token).
-    """
-    rows = []
-    for name in tasks:
-        asked = settings.asked(name)
-        calls = [*asked.samples]
-        for talk in asked.conversations:
-            calls += talk.samples(defaultdict(lambda: "word" * LIVE_TOKENS))
-        characters = sum(len(m.content) for s in calls for m in (*s.messages, *s.baseline))
-        rows.append((name, len(calls), characters, sum(s.max_tokens + settings.reasoning for s in calls)))
-    return rows

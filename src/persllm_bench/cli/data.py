@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from persllm_bench import report, suite
+from persllm_bench import suite
 from persllm_bench.cli.base import app, console, fail
 from persllm_bench.reader import read, tasks_dir
 
@@ -64,7 +64,7 @@ def check(
 
 
 def _check_tasks(root: Path, write: bool) -> None:
-    from persllm_bench import quality, shortcuts, voices
+    from persllm_bench import quality, report, shortcuts, voices
 
     if not (root / "personas").is_dir():
         raise fail(f"{root} is no tasks folder and no submission: it has no personas/ and no submission.json")

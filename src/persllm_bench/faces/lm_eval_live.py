@@ -52,6 +52,11 @@ class LiveCall(Instance):
     _args: Arguments | None = None
 
     @property
+    def goes_on(self) -> bool:
+        """Whether later calls go on from the reply; a private probe is seen by nobody."""
+        return "probe" not in self.name
+
+    @property
     def args(self) -> Arguments:
         if self._args is None:
             replies = {name: c.resps[0] for name, c in self.calls.items() if c.resps}
