@@ -7,7 +7,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,12 @@ class Target:
         url = self.base_url.rstrip("/") + "/chat/completions"
         return "local-chat-completions", {"model": self.model, "base_url": url, "num_concurrent": 8, **extra}
 
+    def partner(self, model: str) -> str:
+        """lm-eval's name and arguments of another model on the same back end, in one line."""
+        name, arguments = replace(self, model=model).lm_eval()
+        device = {"device": self.device} if self.device and name == "hf" else {}
+        return ",".join((name, *(f"{k}={v}" for k, v in {**arguments, **device}.items())))
+
     def inspect(self) -> tuple[str, dict[str, Any]]:
         """Inspect's model name and arguments."""
         extra = self._typed()
@@ -75,8 +81,11 @@ def run(
     personas: Iterable[str] = (),
     reasoning: int = 0,
     harness: Harness = "lm-eval",
+    partner: str = "",
 ) -> list[Path]:
     """Ask every sample of `tasks` under every condition; returns a run folder per condition, `output/<condition>`.
+
+    `partner` is another model of the same back end, to speak for scene partners.
 
     Everything that can be wrong is found before the first model call: names, folders, and (in the faces) prompt
     lengths and
@@ -90,14 +99,14 @@ def run(
         os.environ["HF_HUB_OFFLINE"] = "1"
     folders = []
     for condition in conditions:
-        settings = Settings(condition, ",".join(slugs), reasoning)
+        settings = Settings(condition, ",".join(slugs), reasoning, target.partner(partner) if partner else "")
         for name in tasks:
             settings.asked(name)
         folder = RunFolder(output / condition)
-        folder.begin(_facts(target, tasks, settings, slugs, harness))
+        folder.begin(_facts(target, tasks, settings, slugs, harness, partner))
         folders.append((settings, folder))
     if any(set(tasks) - set(folder.done()) for _, folder in folders):
-        drive = _LmEval(target) if harness == "lm-eval" else _Inspect(target)
+        drive = _LmEval(target) if harness == "lm-eval" else _Inspect(target, partner)
         for settings, folder in folders:
             drive.run([t for t in tasks if t not in folder.done()], settings, folder)
     return [folder.path for _, folder in folders]
@@ -115,20 +124,29 @@ def weights_sha256(model: str) -> str | None:
     return digest.hexdigest()
 
 
-def _facts(target: Target, tasks: Sequence[str], settings: Settings, slugs: list[str], harness: Harness) -> RunFacts:
+def _facts(
+    target: Target, tasks: Sequence[str], settings: Settings, slugs: list[str], harness: Harness, partner: str
+) -> RunFacts:
     return facts(
         load(),
         condition=settings.condition,
         personas=slugs,
         tasks=sorted(set(tasks)),
-        model=target.model if not Path(target.model).is_dir() else Path(target.model).name,
+        model=_shown(target.model),
         model_sha256=weights_sha256(target.model),
+        partner=_shown(partner),
+        partner_sha256=weights_sha256(partner) if partner else None,
         backend=target.backend,
         model_args=target.model_args,
         reasoning=settings.reasoning,
         harness=harness,
         packages={name: version(name) for name in ("lm-eval", "inspect-ai", "datasets", "numpy")},
     )
+
+
+def _shown(model: str) -> str:
+    """A hub name as it is, of a local folder its last part."""
+    return Path(model).name if Path(model).is_dir() and model else model
 
 
 def _default_device(backend: Backend) -> str | None:
@@ -162,6 +180,7 @@ class _LmEval:
 
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
         metadata = {"condition": settings.condition, "personas": settings.personas, "reasoning": settings.reasoning}
+        metadata |= {"partner": settings.partner} if settings.partner else {}
         manager = TaskManager(include_path=str(tasks_dir()), include_defaults=False, metadata=metadata)
         cache = folder.path / "cache"
         cache.mkdir(exist_ok=True)
@@ -176,12 +195,15 @@ class _LmEval:
 class _Inspect:
     """Drives Inspect in this process; its own log is kept under `inspect/` and an unfinished one is retried."""
 
-    def __init__(self, target: Target):
-        from inspect_ai.model import GenerateConfig, get_model
+    def __init__(self, target: Target, partner: str = ""):
+        from inspect_ai.model import GenerateConfig, Model, get_model
 
-        name, arguments = target.inspect()
-        self.model = get_model(name, config=GenerateConfig(max_connections=target.batch_size), **arguments)
-        self.target = target
+        def model(target: Target) -> Model:
+            name, arguments = target.inspect()
+            return get_model(name, config=GenerateConfig(max_connections=target.batch_size), **arguments)
+
+        self.model, self.target = model(target), target
+        self.roles = {"partner": model(replace(target, model=partner))} if partner else {}
 
     def run(self, tasks: Sequence[str], settings: Settings, folder: RunFolder) -> None:
         from inspect_ai import eval as inspect_eval
@@ -194,6 +216,7 @@ class _Inspect:
             logs = inspect_eval(
                 build(spec.name, settings.condition, settings.personas, settings.reasoning),
                 model=self.model,
+                model_roles=self.roles,
                 log_dir=str(folder.path / "inspect"),
                 max_connections=self.target.batch_size,
                 display="none",

@@ -45,6 +45,7 @@ def run(
     batch_size: Annotated[int, typer.Option(min=1)] = 16,
     device: Annotated[str, typer.Option(help="Such as cuda or cpu; default: the harness chooses.")] = "",
     reasoning: Annotated[int, typer.Option(min=0, help="Extra tokens for models that think first.")] = 0,
+    partner: Annotated[str, typer.Option(help="Another model of the same back end, for scene partners.")] = "",
     model_arg: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for the back end; may be repeated.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked, and stop.")] = False,
 ) -> None:
@@ -79,6 +80,7 @@ def run(
             personas=slugs,
             reasoning=reasoning,
             harness=harness,  # type: ignore[arg-type]
+            partner=partner,
         )
     except ValueError as error:
         raise fail(error) from error

@@ -27,12 +27,13 @@ BACKENDS, HARNESSES = get_args(Backend), get_args(Harness)
 @dataclass(frozen=True)
 class Settings:
     """`condition`: one of `prompts.CONDITIONS`; `personas`: comma-separated slugs, empty for all; `reasoning`: extra
-    tokens
-    for models that think before they answer."""
+    tokens for models that think before they answer; `partner`: who speaks for scene partners, for lm-eval, as its model
+    name and arguments (`hf,pretrained=DIR`); empty: the model itself."""
 
     condition: Condition = "profile"
     personas: str = ""
     reasoning: int = 0
+    partner: str = ""
 
     @classmethod
     def from_mixed(cls, given: dict[str, Any]) -> Settings:
