@@ -99,3 +99,31 @@ def answered(output: Path) -> int:
             return int(db.execute("select count(*) from unnamed").fetchone()[0])
     except sqlite3.OperationalError:
         return 0
+
+
+def test_charts_of_a_run_are_written_and_show_what_was_measured(data: Data, mini: Path, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from persllm_bench import plots
+    from persllm_bench.cli import app
+
+    run(*command(mini, tmp_path / "run", "--tasks", f"{PRESSURE},{SCENES}"))
+    folder = tmp_path / "run" / "profile"
+    done = CliRunner().invoke(app, ["plot", str(folder), "--output", str(tmp_path / "charts")])
+    assert done.exit_code == 0, done.output
+    for name in (f"{PRESSURE}-survival", f"{SCENES}-all"):
+        svg = (tmp_path / "charts" / f"{name}.svg").read_text()
+        assert svg.startswith("<svg")
+        assert "mark-line" in svg
+    scores = {s.task: s for s in RunFolder(folder).score(data)}
+    held = plots.survival(data, scores[PRESSURE])
+    for arm, rows in held.groupby("arm"):
+        assert rows["held"].is_monotonic_decreasing
+        last = scores[PRESSURE].measures[f"held_{arm}"].value
+        assert rows["held"].iloc[-1] == pytest.approx(last)
+    moves = plots.trajectories(data, scores[SCENES])
+    assert set(moves["who"]) == {"scored", "partner"}
+    assert moves["position"].between(-2, 2).all()
+    refused = CliRunner().invoke(app, ["plot", str(folder), "--scene", "scenes/nowhere"])
+    assert refused.exit_code == 2
+    assert "scenes/jane_eyre" in refused.output
