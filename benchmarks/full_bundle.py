@@ -31,23 +31,7 @@ from persllm_bench.submissions.record import Model, Serving, TrainingData
 from persllm_bench.submissions.scores import scored
 from persllm_bench.suite import KINDS
 
-WORDS = [
-    "I",
-    "we",
-    "the",
-    "my",
-    "old",
-    "new",
-    "sea",
-    "letter",
-    "work",
-    "church",
-    "king",
-    "war",
-    "mother",
-    "truth",
-    "never",
-]
+WORDS = ["I", "we", "the", "my", "old", "new", "sea", "letter", "church", "king", "war", "truth", "never", "kept"]
 
 
 def meta(name: str) -> Declared:
