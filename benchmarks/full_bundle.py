@@ -111,7 +111,7 @@ def board(bundle: Path, known: int, cache: Path) -> None:
 def keep(places: list[tuple[Path, str]], scores: list[dict], data, cache: Path) -> None:
     """Fill the cache as scoring each would (they hold the same replies, so the same scores)."""
     from persllm_bench.submissions.scores import cache_key
-    from persllm_bench.submissions.validate import seal
+    from persllm_bench.submissions.validation import seal
 
     cache.mkdir(parents=True)
     text = json.dumps(scores)

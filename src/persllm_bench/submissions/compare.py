@@ -22,7 +22,7 @@ from persllm_bench.samples import Sample
 from persllm_bench.scoring import Reply
 from persllm_bench.scoring.score import asked, join, parse, sample_value
 from persllm_bench.stats import Interval, cluster_t
-from persllm_bench.submissions.validate import Bundle
+from persllm_bench.submissions.validation import Bundle
 from persllm_bench.suite import task
 
 MARGIN = 2.0

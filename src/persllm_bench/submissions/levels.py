@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from persllm_bench.schema import Record
 from persllm_bench.submissions.compare import Comparison
 from persllm_bench.submissions.record import Line, Sha256
-from persllm_bench.submissions.validate import Bundle
+from persllm_bench.submissions.validation import Bundle
 
 Level = Literal[1, 2, 3]
 FILE = "verifications.jsonl"

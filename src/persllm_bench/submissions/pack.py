@@ -26,7 +26,7 @@ from persllm_bench.submissions.bundle import Faults, facts_json, manifest
 from persllm_bench.submissions.record import Declared, Generation, Harness, Part, Submission
 from persllm_bench.submissions.scores import scorer_sha256
 from persllm_bench.submissions.tree import memory_tree
-from persllm_bench.submissions.validate import FACTS, MANIFEST, BadBundle, validate
+from persllm_bench.submissions.validation import FACTS, MANIFEST, BadBundle, validate
 
 LEVEL = 12
 GENERATION = Generation(max_tokens={"letter": LETTER_TOKENS, "live": LIVE_TOKENS, "open": OPEN_TOKENS})

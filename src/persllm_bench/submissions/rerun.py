@@ -12,7 +12,7 @@ from persllm_bench.items import Data
 from persllm_bench.scoring import Reply
 from persllm_bench.submissions.compare import Comparison, Drawn, compare, draw
 from persllm_bench.submissions.record import Submission
-from persllm_bench.submissions.validate import Bundle
+from persllm_bench.submissions.validation import Bundle
 from persllm_bench.suite import task
 
 
