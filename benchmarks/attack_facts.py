@@ -99,7 +99,7 @@ def _(a, rng):
 def _(a, rng):
     depth = rng.choice([200, 2_000, 20_000, 40_000])
     bad = rng.choice([b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth])
-    names = ("nested", "attempts", "size")
+    names = ("nested", "recursion", "attempts", "size")
     return changed(a, FACTS, a.files[FACTS].replace(b'"attempts": 1', b'"attempts": ' + bad), *names)
 
 

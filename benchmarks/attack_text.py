@@ -67,7 +67,7 @@ def _(a, rng):
 def _(a, rng):
     depth = rng.choice([100, 1_500, 100_000])
     bad = rng.choice(["[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth, "[" * depth])
-    return with_row_text(a, rng, lambda line: '{"x": ' + bad + "," + line[1:], "nested", "x", "json")
+    return with_row_text(a, rng, lambda line: '{"x": ' + bad + "," + line[1:], "nested", "recursion", "x", "json")
 
 
 @kind("text around a row", "rows", EITHER)
