@@ -6,24 +6,21 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from persllm_bench.conversation import LIVE_TOKENS
-from persllm_bench.faces.settings import Asked, Settings
+import yaml
+
+from persllm_bench.faces.settings import Asked, Backend, Harness, Settings
 from persllm_bench.items import tasks_dir
 from persllm_bench.prompts import Condition
 from persllm_bench.reader import load
 from persllm_bench.runs import RunFacts, RunFolder, facts
 from persllm_bench.scoring import Reply
 from persllm_bench.suite import task
-
-Backend = Literal["hf", "vllm", "endpoint"]
-Harness = Literal["lm-eval", "inspect"]
 
 
 @dataclass(frozen=True)
@@ -38,13 +35,17 @@ class Target:
     device: str = ""
     model_args: dict[str, str] = field(default_factory=dict)
 
+    def _typed(self) -> dict[str, Any]:
+        """The model arguments as YAML values: `true`, `4`, `{a: b}`, else text."""
+        return {name: yaml.safe_load(value) for name, value in self.model_args.items()}
+
     def lm_eval(self) -> tuple[str, dict[str, Any]]:
         """lm-eval's model name and arguments.
 
         Raises:
             ValueError: an endpoint without a base URL.
         """
-        extra = dict(self.model_args)
+        extra = self._typed()
         if self.backend == "hf":
             return "hf", {"pretrained": self.model, "dtype": "float32", **extra}
         if self.backend == "vllm":
@@ -54,15 +55,22 @@ class Target:
         url = self.base_url.rstrip("/") + "/chat/completions"
         return "local-chat-completions", {"model": self.model, "base_url": url, "num_concurrent": 8, **extra}
 
+    def partner(self, model: str) -> str:
+        """lm-eval's name and arguments of another model on the same back end, in one line."""
+        name, arguments = replace(self, model=model).lm_eval()
+        device = {"device": self.device} if self.device and name == "hf" else {}
+        return ",".join((name, *(f"{k}={v}" for k, v in {**arguments, **device}.items())))
+
     def inspect(self) -> tuple[str, dict[str, Any]]:
         """Inspect's model name and arguments."""
+        extra = self._typed()
         if self.backend == "hf":
             args = {"do_sample": False, "tokenizer_call_args": {"add_special_tokens": False}, "dtype": "float32"}
             path = {"model_path": self.model} if Path(self.model).is_dir() else {}
-            return f"hf/{Path(self.model).name if path else self.model}", {**args, **path, **self.model_args}
+            return f"hf/{Path(self.model).name if path else self.model}", {**args, **path, **extra}
         if self.backend == "vllm":
-            return f"vllm/{self.model}", dict(self.model_args)
-        return f"openai-api/endpoint/{self.model}", {"base_url": self.base_url, "api_key": "none", **self.model_args}
+            return f"vllm/{self.model}", extra
+        return f"openai-api/endpoint/{self.model}", {"base_url": self.base_url, "api_key": "none", **extra}
 
 
 def run(
@@ -74,8 +82,11 @@ def run(
     personas: Iterable[str] = (),
     reasoning: int = 0,
     harness: Harness = "lm-eval",
+    partner: str = "",
 ) -> list[Path]:
     """Ask every sample of `tasks` under every condition; returns a run folder per condition, `output/<condition>`.
+
+    `partner` is another model of the same back end, to speak for scene partners.
 
     Everything that can be wrong is found before the first model call: names, folders, and (in the faces) prompt
     lengths and
@@ -89,14 +100,14 @@ def run(
         os.environ["HF_HUB_OFFLINE"] = "1"
     folders = []
     for condition in conditions:
-        settings = Settings(condition, ",".join(slugs), reasoning)
+        settings = Settings(condition, ",".join(slugs), reasoning, target.partner(partner) if partner else "")
         for name in tasks:
             settings.asked(name)
         folder = RunFolder(output / condition)
-        folder.begin(_facts(target, tasks, settings, slugs, harness))
+        folder.begin(_facts(target, tasks, settings, slugs, harness, partner))
         folders.append((settings, folder))
     if any(set(tasks) - set(folder.done()) for _, folder in folders):
-        drive = _LmEval(target) if harness == "lm-eval" else _Inspect(target)
+        drive = _LmEval(target) if harness == "lm-eval" else _Inspect(target, partner)
         for settings, folder in folders:
             drive.run([t for t in tasks if t not in folder.done()], settings, folder)
     return [folder.path for _, folder in folders]
@@ -125,20 +136,29 @@ def weights_sha256(model: str) -> str | None:
     return digest.hexdigest()
 
 
-def _facts(target: Target, tasks: Sequence[str], settings: Settings, slugs: list[str], harness: Harness) -> RunFacts:
+def _facts(
+    target: Target, tasks: Sequence[str], settings: Settings, slugs: list[str], harness: Harness, partner: str
+) -> RunFacts:
     return facts(
         load(),
         condition=settings.condition,
         personas=slugs,
         tasks=sorted(set(tasks)),
-        model=target.model if not Path(target.model).is_dir() else Path(target.model).name,
+        model=_shown(target.model),
         model_sha256=weights_sha256(target.model),
+        partner=_shown(partner),
+        partner_sha256=weights_sha256(partner) if partner else None,
         backend=target.backend,
         model_args=target.model_args,
         reasoning=settings.reasoning,
         harness=harness,
         packages={name: version(name) for name in ("lm-eval", "inspect-ai", "datasets", "numpy")},
     )
+
+
+def _shown(model: str) -> str:
+    """A hub name as it is, of a local folder its last part."""
+    return Path(model).name if Path(model).is_dir() and model else model
 
 
 def _default_device(backend: Backend) -> str | None:
@@ -158,7 +178,10 @@ class _LmEval:
 
         name, arguments = target.lm_eval()
         device = target.device or _default_device(target.backend)
-        self.lm = get_model(name).create_from_arg_obj(arguments, {"batch_size": target.batch_size, "device": device})
+        if name == "hf":
+            from persllm_bench.faces.lm_eval_prefix import PrefixLM
+        model = PrefixLM if name == "hf" else get_model(name)
+        self.lm = model.create_from_arg_obj(arguments, {"batch_size": target.batch_size, "device": device})
 
     def run(self, tasks: Sequence[str], settings: Settings, folder: RunFolder) -> None:
         if not tasks:
@@ -169,6 +192,7 @@ class _LmEval:
 
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
         metadata = {"condition": settings.condition, "personas": settings.personas, "reasoning": settings.reasoning}
+        metadata |= {"partner": settings.partner} if settings.partner else {}
         manager = TaskManager(include_path=str(tasks_dir()), include_defaults=False, metadata=metadata)
         cache = folder.path / "cache"
         cache.mkdir(exist_ok=True)
@@ -183,12 +207,15 @@ class _LmEval:
 class _Inspect:
     """Drives Inspect in this process; its own log is kept under `inspect/` and an unfinished one is retried."""
 
-    def __init__(self, target: Target):
-        from inspect_ai.model import GenerateConfig, get_model
+    def __init__(self, target: Target, partner: str = ""):
+        from inspect_ai.model import GenerateConfig, Model, get_model
 
-        name, arguments = target.inspect()
-        self.model = get_model(name, config=GenerateConfig(max_connections=target.batch_size), **arguments)
-        self.target = target
+        def model(target: Target) -> Model:
+            name, arguments = target.inspect()
+            return get_model(name, config=GenerateConfig(max_connections=target.batch_size), **arguments)
+
+        self.model, self.target = model(target), target
+        self.roles = {"partner": model(replace(target, model=partner))} if partner else {}
 
     def run(self, tasks: Sequence[str], settings: Settings, folder: RunFolder) -> None:
         from inspect_ai import eval as inspect_eval
@@ -201,6 +228,7 @@ class _Inspect:
             logs = inspect_eval(
                 build(spec.name, settings.condition, settings.personas, settings.reasoning),
                 model=self.model,
+                model_roles=self.roles,
                 log_dir=str(folder.path / "inspect"),
                 max_connections=self.target.batch_size,
                 display="none",
@@ -210,19 +238,3 @@ class _Inspect:
                     f"{name}: Inspect ended with {logs[0].status}: {logs[0].error and logs[0].error.message}"
                 )
             folder.save(name, replies_of(logs[0]))
-
-
-def estimate(tasks: Sequence[str], settings: Settings) -> list[tuple[str, int, int, int]]:
-    """Per task: calls, prompt characters, most completion tokens - what a user wants to know before paying.
-
-    A live conversation is counted as if every reply had its full length (about four characters a token).
-    """
-    rows = []
-    for name in tasks:
-        asked = settings.asked(name)
-        calls = [*asked.samples]
-        for talk in asked.conversations:
-            calls += talk.samples(defaultdict(lambda: "word" * LIVE_TOKENS))
-        characters = sum(len(m.content) for s in calls for m in (*s.messages, *s.baseline))
-        rows.append((name, len(calls), characters, sum(s.max_tokens + settings.reasoning for s in calls)))
-    return rows

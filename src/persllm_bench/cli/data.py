@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from persllm_bench import report, suite
+from persllm_bench import suite
 from persllm_bench.cli.base import app, console, fail
 from persllm_bench.reader import read, tasks_dir
 
@@ -64,18 +64,19 @@ def check(
 
 
 def _check_tasks(root: Path, write: bool) -> None:
-    from persllm_bench import quality, shortcuts
+    from persllm_bench import quality, report, shortcuts, voices
 
     if not (root / "personas").is_dir():
         raise fail(f"{root} is no tasks folder and no submission: it has no personas/ and no submission.json")
     data, faults = read(root)
     if not faults:
-        console.print(quality.counts_table(data))
+        heard = voices.attribution(data)
+        console.print(quality.counts_table(data, heard))
         measured = shortcuts.measure(data)
         if write:
             shortcuts.write(data, measured)
         console.print(report.shortcut_table(measured))
-        faults = [*quality.gate(data), *shortcuts.faults(measured), *shortcuts.stale(data)]
+        faults = [*quality.gate(data), *voices.faults(heard), *shortcuts.faults(measured), *shortcuts.stale(data)]
     for fault in faults:
         typer.echo(str(fault))
     if faults:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import fnmatch
 import json
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from persllm_bench import report, suite
+from persllm_bench import suite
 from persllm_bench.cli.base import app, console, fail
+from persllm_bench.faces.settings import BACKENDS, HARNESSES, Settings
 from persllm_bench.reader import load, tasks_dir
+
+if TYPE_CHECKING:
+    from persllm_bench.scoring import TaskScore
 
 DEFAULT = ",".join(f"persllm_{base}" for base in suite.KINDS)
 
@@ -41,28 +45,31 @@ def run(
     batch_size: Annotated[int, typer.Option(min=1)] = 16,
     device: Annotated[str, typer.Option(help="Such as cuda or cpu; default: the harness chooses.")] = "",
     reasoning: Annotated[int, typer.Option(min=0, help="Extra tokens for models that think first.")] = 0,
+    partner: Annotated[str, typer.Option(help="Another model of the same back end, for scene partners.")] = "",
     model_arg: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for the back end; may be repeated.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked, and stop.")] = False,
 ) -> None:
     """Run tasks on a model. Run again with the same options to resume."""
-    from persllm_bench import runner, runs
-    from persllm_bench.faces.settings import Settings
+    from persllm_bench.estimates import estimate
 
-    for given, options, name in ((backend, runner.Backend, "back end"), (harness, runner.Harness, "harness")):
-        if given not in get_args(options):
-            raise fail(f"unknown {name} {given!r}; there are {', '.join(get_args(options))}")
+    for given, options, name in ((backend, BACKENDS, "back end"), (harness, HARNESSES, "harness")):
+        if given not in options:
+            raise fail(f"unknown {name} {given!r}; there are {', '.join(options)}")
     try:
         names = _names(tasks)
         conditions: list[Any] = [c.strip() for c in condition.split(",") if c.strip()]
         slugs = [p.strip() for p in personas.split(",") if p.strip()]
         for c in conditions:
-            rows = runner.estimate(names, Settings(c, ",".join(slugs), reasoning))
-            table = Table("task", "samples", "prompt characters", "completion tokens, at most", title=f"condition {c}")
+            rows, how = estimate(names, Settings(c, ",".join(slugs), reasoning), model)
+            columns = ("task", "calls", "prompt tokens", "of them new", "reply tokens, at most")
+            table = Table(*columns, title=f"condition {c}", caption=how)
             for row in rows:
-                table.add_row(row[0], *(f"{n:,}" for n in row[1:]))
+                table.add_row(row.task, *(f"{n:,}" for n in (row.calls, row.prompt, row.new, row.reply)))
             console.print(table)
         if dry_run:
             return
+        from persllm_bench import runner
+
         extra = dict(a.split("=", 1) for a in model_arg or [])
         target = runner.Target(model, backend, base_url, batch_size, device, extra)  # type: ignore[arg-type]
         folders = runner.run(
@@ -73,8 +80,9 @@ def run(
             personas=slugs,
             reasoning=reasoning,
             harness=harness,  # type: ignore[arg-type]
+            partner=partner,
         )
-    except (ValueError, runs.RunError) as error:
+    except ValueError as error:
         raise fail(error) from error
     for folder in folders:
         typer.echo(f"replies saved under {folder}")
@@ -87,6 +95,8 @@ def score(
     measures: Annotated[bool, typer.Option("--measures", help="Every measure of every task.")] = False,
 ) -> None:
     """Derive every score of a run or a submission from its raw replies."""
+    from persllm_bench import report
+
     scored = _scored(path)
     if as_json:
         typer.echo(json.dumps([row for scores in scored.values() for row in report.as_json(scores)], indent=2))
@@ -108,8 +118,8 @@ def table(
     _print(_scored(path), shortcuts.published(tasks_dir()))
 
 
-def _scored(path: Path) -> dict[str, list[report.TaskScore]]:
-    from persllm_bench import runs
+def _scored(path: Path) -> dict[str, list[TaskScore]]:
+    from persllm_bench import report, runs
     from persllm_bench.cli.submit import bundle_at, is_bundle
 
     if is_bundle(path):
@@ -125,7 +135,9 @@ def _scored(path: Path) -> dict[str, list[report.TaskScore]]:
         raise fail(error) from error
 
 
-def _print(scored: dict[str, list[report.TaskScore]], shortcuts: dict[str, float] | None = None) -> None:
+def _print(scored: dict[str, list[TaskScore]], shortcuts: dict[str, float] | None = None) -> None:
+    from persllm_bench import report
+
     controls = [s for scores in scored.values() for s in scores if s.condition == "none"]
     for path, scores in scored.items():
         if scores[0].condition != "none" or len(scored) == 1:

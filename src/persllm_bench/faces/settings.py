@@ -7,27 +7,33 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from persllm_bench.conversation import LIVE_TOKENS, Conversation
 from persllm_bench.items import Data
 from persllm_bench.prompts import Condition
 from persllm_bench.reader import load
 from persllm_bench.samples import Sample
-from persllm_bench.scoring import Reply, TaskScore, score_conversations, score_samples
-from persllm_bench.scoring.record import LogLikelihoods
 from persllm_bench.suite import Task, task
+
+if TYPE_CHECKING:
+    from persllm_bench.scoring import Reply, TaskScore
+
+Backend = Literal["hf", "vllm", "endpoint"]
+Harness = Literal["lm-eval", "inspect"]
+BACKENDS, HARNESSES = get_args(Backend), get_args(Harness)
 
 
 @dataclass(frozen=True)
 class Settings:
     """`condition`: one of `prompts.CONDITIONS`; `personas`: comma-separated slugs, empty for all; `reasoning`: extra
-    tokens
-    for models that think before they answer."""
+    tokens for models that think before they answer; `partner`: who speaks for scene partners, for lm-eval, as its model
+    name and arguments (`hf,pretrained=DIR`); empty: the model itself."""
 
     condition: Condition = "profile"
     personas: str = ""
     reasoning: int = 0
+    partner: str = ""
 
     @classmethod
     def from_mixed(cls, given: dict[str, Any]) -> Settings:
@@ -80,6 +86,8 @@ class Asked:
 
     def score(self, replies: Sequence[Reply]) -> TaskScore:
         """The score of what has replies: everything, unless a harness limited the run."""
+        from persllm_bench.scoring import score_conversations, score_samples  # a second to import: not for a dry run
+
         if self.conversations:
             present = {r.sample_id.partition("/turn")[0] for r in replies}
             talks = [t for t in self.conversations if t.id in present]
@@ -91,6 +99,8 @@ class Asked:
     def replies(self, payloads: Sequence[Mapping[str, Any]]) -> list[Reply]:
         """The rows to save, in order, of what lm-eval keeps per sample: `id` and `reply`, `given` and `baseline`, or
         the `replies` of a conversation."""
+        from persllm_bench.scoring.record import LogLikelihoods, Reply
+
         given = {p["id"]: p for p in payloads}
         rows: list[Reply] = []
         for name, what in self.by_id.items():
@@ -107,6 +117,8 @@ class Asked:
         self, talk: Conversation, given: Mapping[str, str | None], error: str | None = None
     ) -> list[Reply]:
         """The rows of one conversation; calls that `given` lacks carry the error."""
+        from persllm_bench.scoring import Reply
+
         rows = []
         for sample in talk.samples(defaultdict(lambda: None, given)):
             name = sample.variant.partition("/")[2]
