@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+from persllm_bench.cli import app
 from persllm_bench.items import Data
 from persllm_bench.reader import load
 from persllm_bench.suite import TASKS
@@ -83,3 +85,20 @@ def mini_bundle(data: Data, quick_runs: dict[str, Path], meta: Path) -> tuple[st
     from persllm_bench.submissions import pack
 
     return pack.bundle(pack.logged(quick_runs["lm-eval"]), pack.declared(meta), data, "quick")
+
+
+Files = tuple[str, dict[str, bytes]]
+"""Where a bundle lies, and its files."""
+
+
+def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "persllm_bench.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "200"} | environment,
+    )
+
+
+def invoke(*arguments: str | Path) -> Result:
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, list(map(str, arguments)))

@@ -41,7 +41,7 @@ def open_replies(data: Data, outcomes: Sequence[Outcome]) -> Result:
 
     Beside it BLEU, ROUGE-L, Intra / Stage / Inter BLEU and the attribution of replies to personas.
     """
-    rouge = _Rouge()
+    rouge = Rouge()
     texts = {o.sample.id: said(o) for o in outcomes}
     units, rouges = [], []
     for o in outcomes:
@@ -63,7 +63,7 @@ def said(outcome: Outcome) -> str:
     return strip_reasoning(outcome.reply.reply or "")[:OPEN_CHARACTERS]
 
 
-class _Rouge:
+class Rouge:
     """ROUGE-L of rouge-score with Porter stems, each word stemmed and each text tokenised once; the subsequence by bit
     vectors (Hyyro 2004), which is exact and hundreds of times faster than the library's table."""
 

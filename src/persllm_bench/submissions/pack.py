@@ -73,7 +73,7 @@ def _of_run(folder: RunFolder) -> list[Logged]:
     facts = folder.facts()
     if missing := sorted(set(facts.tasks) - set(folder.done())):
         raise ValueError(f"{folder.path} has no replies yet of {', '.join(missing)}: run it again to finish it")
-    settings = Settings(facts.condition, ",".join(facts.personas), facts.reasoning)
+    settings = Settings(facts.condition, ",".join(facts.personas), facts.reasoning, facts.partner)
     return [
         Logged(
             where=folder.path,
@@ -108,6 +108,10 @@ def bundle(found: Sequence[Logged], meta: Declared, data: Data, run: str) -> tup
     replies: dict[tuple[Condition, str], list[Reply]] = {}
     for row in found:
         condition = row.settings.condition
+        if row.settings.partner:
+            faults.add(
+                str(row.where), "partner", row.settings.partner, "none: in a submission a model plays both sides"
+            )
         if settings.setdefault(condition, row.settings) != row.settings:
             faults.add(str(row.where), "settings", row.settings, f"one for {condition}: {settings[condition]}")
         if (condition, row.task) in replies:
