@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,3 +85,21 @@ def test_a_million_characters_are_no_problem() -> None:
 def test_reasoning_is_stripped_wherever_it_stands() -> None:
     assert strip_reasoning("<think>a</think>b<reasoning>c</reasoning>d") == "bd"
     assert strip_reasoning("kept <think>never closed") == "kept"
+
+
+PIECES = ["<think>", "</think>", "<THINKING>", "</thinking>", "<reasoning>", "</Reasoning>", "x", " ", "\n", "<", "B"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+def test_thinking_is_cut_as_its_definition_says(text: str) -> None:
+    cut = re.sub(r"(?is)<(think|thinking|reasoning)>.*?</\1>", "", text)
+    for tag in ("</think>", "</thinking>", "</reasoning>"):
+        cut = cut.rpartition(tag)[2]
+    assert strip_reasoning(text) == re.sub(r"(?is)<(think|thinking|reasoning)>.*", "", cut).strip()
+
+
+def test_a_reply_of_opening_tags_takes_no_time() -> None:
+    began = time.process_time()
+    for tags in ("<think>", "<think></reasoning>", "<think><thinking>", "</think>"):
+        strip_reasoning(tags * 50_000)
+    assert time.process_time() - began < 2

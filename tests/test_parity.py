@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,8 +21,6 @@ from persllm_bench.runs import RunFolder
 from persllm_bench.scoring import score
 from persllm_bench.scoring.score import sample_value
 from persllm_bench.suite import TASKS
-
-QUICK = ",".join(name for name, task in TASKS.items() if task.quick)
 
 
 def lm_eval_model(tokenizer: Any, max_length: int = 1_000_000) -> Any:
@@ -116,30 +110,11 @@ def test_both_faces_send_the_same_token_ids_for_every_live_call(data: Data, mini
         given[talk.id][instance.name] = f"reply to {instance.name}"
 
 
-def run(mini: Path, output: Path, harness: str) -> None:
-    """The quick slice, then two likelihood twins; one thread, so that both harnesses can run side by side."""
-    command = [sys.executable, "-m", "persllm_bench.cli", "run", "--model", str(mini), "--harness", harness]
-    env = {**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
-    twins = ["--tasks", "persllm-ll_premise,persllm-ll_identity", "--condition", "name"]
-    for options in (["--tasks", QUICK], twins):
-        done = subprocess.run([*command, "--output", str(output), *options], capture_output=True, text=True, env=env)
-        assert done.returncode == 0, done.stderr[-3000:]
-
-
-@pytest.fixture(scope="session")
-def quick_runs(mini: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The quick slice through both harnesses."""
-    paths = {harness: tmp_path_factory.mktemp(harness) for harness in ("lm-eval", "inspect")}
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda harness: run(mini, paths[harness], harness), paths))
-    return paths
-
-
 @pytest.mark.parametrize("condition", ["profile", "name"])
 def test_both_faces_earn_the_same_per_item_scores(data: Data, quick_runs: dict[str, Path], condition: str) -> None:
     a, b = (RunFolder(path / condition) for path in quick_runs.values())
     assert a.done() == b.done()
-    assert len(a.done()) == {"profile": len(QUICK.split(",")), "name": 2}[condition]
+    assert len(a.done()) == {"profile": len([t for t in TASKS.values() if t.quick]), "name": 2}[condition]
     for name in a.done():
         first, second = (score(name, data, folder.replies(name), condition) for folder in (a, b))
         values = [[sample_value(data, o) for o in found.outcomes] for found in (first, second)]

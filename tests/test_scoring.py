@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rouge_score.rouge_scorer import RougeScorer
 
 from persllm_bench import policies, suite
 from persllm_bench.items import Data
-from persllm_bench.scoring import Reply, score_samples
+from persllm_bench.scoring import Reply, free, score_samples
 from persllm_bench.scoring.induction import signal_detection
 from persllm_bench.scoring.keys import right_choices
 from persllm_bench.scoring.record import LogLikelihoods
@@ -133,3 +136,11 @@ def test_scores_do_not_depend_on_the_order_of_replies(data: Data) -> None:
     a = score_samples(spec, data, samples, replies, "profile")
     b = score_samples(spec, data, samples, replies[::-1], "profile")
     assert dataclasses.replace(a, outcomes=()) == dataclasses.replace(b, outcomes=())
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=12), st.lists(st.sampled_from("abc"), max_size=12))
+def test_rouge_is_that_of_the_library(first: list[str], second: list[str]) -> None:
+    words = {"a": "running", "b": "sea", "c": "Churches,"}
+    a, b = (" ".join(words[w] for w in text) for text in (first, second))
+    theirs = RougeScorer(["rougeL"], use_stemmer=True).score(a, b)["rougeL"].fmeasure
+    assert free.Rouge().f_measure(a, b) == pytest.approx(theirs)

@@ -13,7 +13,7 @@ from persllm_bench import schema
 from persllm_bench.schema import Identified, PersonaHead, Record, Stage
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Persona:
     """A whole pack. `dossiers[stage]` maps statement ids to texts, in the order of the file."""
 
@@ -36,7 +36,7 @@ class Persona:
             yield from items
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Data:
     """Everything under `tasks/`: personas by slug, banks by file, and where it was found."""
 

@@ -32,6 +32,7 @@ class Message:
         return {"role": self.role, "content": self.content}
 
 
+@lru_cache(maxsize=4096)
 def system_message(data: Data, persona: Persona, stage: Stage, condition: Condition) -> Message:
     """The system message that says who the model is.
 

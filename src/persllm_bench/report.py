@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from persllm_bench.scoring import Measure, TaskScore
 from persllm_bench.shortcuts import Shortcut
 from persllm_bench.suite import KINDS, task
+
+if TYPE_CHECKING:
+    from persllm_bench.submissions.compare import Row
 
 
 def score_table(
@@ -110,4 +113,15 @@ def shortcut_table(measured: Sequence[Shortcut]) -> Table:
         table.add_row(
             s.task, s.policy, f"{s.chance:.2f}", f"{s.accuracy.value:.3f}", f"{s.accuracy.upper:.3f}", f"{s.scaled:.1f}"
         )
+    return table
+
+
+def rerun_table(rows: Sequence[Row]) -> Table:
+    """A submission beside a new run: agreeing calls, the same of the control, and mean values of the replies."""
+    table = Table(title="mean value of a reply, 0 to 100", title_justify="left")
+    for name in ("task", "condition", "calls", "same reply", "same in control", "submitted", "again"):
+        table.add_column(name, justify="left" if name in ("task", "condition") else "right")
+    for r in rows:
+        shares = (f"{100 * n / max(1, r.calls):.1f} %" for n in (r.agree, r.control))
+        table.add_row(r.task, r.condition, str(r.calls), *shares, f"{r.submitted:.1f}", f"{r.again:.1f}")
     return table

@@ -14,11 +14,12 @@ from typing import Any
 
 import yaml
 
-from persllm_bench.faces.settings import Backend, Harness, Settings
+from persllm_bench.faces.settings import Asked, Backend, Harness, Settings
 from persllm_bench.items import tasks_dir
 from persllm_bench.prompts import Condition
 from persllm_bench.reader import load
 from persllm_bench.runs import RunFacts, RunFolder, facts
+from persllm_bench.scoring import Reply
 from persllm_bench.suite import task
 
 
@@ -110,6 +111,17 @@ def run(
         for settings, folder in folders:
             drive.run([t for t in tasks if t not in folder.done()], settings, folder)
     return [folder.path for _, folder in folders]
+
+
+def ask(target: Target, calls: Sequence[Asked]) -> list[list[Reply]]:
+    """Replies to samples that are at hand, through lm-eval, in order; nothing is saved or cached."""
+    from persllm_bench.faces.lm_eval_direct import answer
+
+    if Path(target.model).is_dir():
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    lm = _LmEval(target).lm
+    return [answer(lm, asked) for asked in calls]
 
 
 def weights_sha256(model: str) -> str | None:

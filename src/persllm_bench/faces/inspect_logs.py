@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from inspect_ai.log import EvalLog, read_eval_log
@@ -24,11 +25,12 @@ def logged(path: Path) -> list[Logged]:
         if log.status != "success":
             raise ValueError(f"{where}: the run ended with {log.status}; retry it with inspect eval-retry")
         known = dict((log.eval.metadata or {})["persllm"])
+        partner = "another model" if "partner" in (log.eval.model_roles or {}) else ""
         found.append(
             Logged(
                 where=where,
                 task=known["task"],
-                settings=Settings.from_mixed(known),
+                settings=replace(Settings.from_mixed(known), partner=partner),
                 data_sha256=known.get("data_sha256"),
                 replies=replies,
                 harness="inspect",

@@ -12,7 +12,7 @@ from lm_eval.api.model import LM
 from lm_eval.api.task import ConfigurableTask
 
 from persllm_bench.faces.lm_eval_live import Arguments, LiveCall, open_call_types, partner_model
-from persllm_bench.faces.settings import NoSystemRole, PromptTooLong, Settings
+from persllm_bench.faces.settings import Asked, NoSystemRole, PromptTooLong, Settings
 from persllm_bench.prompts import Message
 from persllm_bench.samples import Sample
 from persllm_bench.scoring import Reply, TaskScore
@@ -34,9 +34,10 @@ class PersllmTask(ConfigurableTask):
         NoSystemRole, PromptTooLong: see `settings`.
     """
 
-    def __init__(self, config: dict[str, Any], **_: Any) -> None:
+    def __init__(self, config: dict[str, Any], asked: Asked | None = None, **_: Any) -> None:
+        """`asked`: what to ask, where it does not follow from the name and the settings."""
         metadata = config.get("metadata") or {}
-        self.asked = Settings.from_mixed(metadata).asked(config["task"])
+        self.asked = asked or Settings.from_mixed(metadata).asked(config["task"])
         self._by_id = self.asked.by_id
         super().__init__(
             config={k: v for k, v in config.items() if k != "class"}

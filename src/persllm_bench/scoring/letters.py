@@ -6,8 +6,8 @@ import re
 
 from persllm_bench.prompts import LETTERS
 
-_THINKING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_OPEN_THINKING = re.compile(r"<(think|thinking|reasoning)>.*", re.DOTALL | re.IGNORECASE)
+_OPEN = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
+_CLOSE = {tag: re.compile(f"</{tag}>", re.IGNORECASE) for tag in ("think", "thinking", "reasoning")}
 _LEAD = re.compile(
     r"^(?:(?:the|my)\s+)?(?:(?:correct|best|final)\s+)?(?:answer|option|choice|reply|letter)\s*"
     r"(?:is|would be)?\s*[:\-]?\s*",
@@ -18,10 +18,26 @@ _LETTER = re.compile(r"^[\s\"'`*_(\[{]*([A-Ea-e])(?![A-Za-z0-9'])[\"'`*_)\]}]*(\
 
 def strip_reasoning(text: str) -> str:
     """`text` without thinking blocks; an unclosed block swallows the rest, a stray closing tag all before it."""
-    text = _THINKING.sub("", text)
-    for tag in ("</think>", "</thinking>", "</reasoning>"):
-        text = text.rpartition(tag)[2]
-    return _OPEN_THINKING.sub("", text).strip()
+    text = _without_blocks(text)
+    for tag in _CLOSE:
+        text = text.rpartition(f"</{tag}>")[2]
+    return _OPEN.split(text, maxsplit=1)[0].strip()
+
+
+def _without_blocks(text: str) -> str:
+    """Closed thinking blocks cut out, in one pass: a reply of nothing but opening tags must not take quadratic time."""
+    kept, start, unclosed = [], 0, set[str]()
+    opened = _OPEN.search(text)
+    while opened:
+        tag = opened[1].lower()
+        closed = None if tag in unclosed else _CLOSE[tag].search(text, opened.end())
+        if closed is None:
+            unclosed.add(tag)
+        else:
+            kept.append(text[start : opened.start()])
+            start = closed.end()
+        opened = _OPEN.search(text, max(start, opened.end()))
+    return "".join([*kept, text[start:]])
 
 
 def parse_letter(reply: str, options: int) -> int | None:

@@ -26,7 +26,7 @@ from persllm_bench.submissions.bundle import Faults, facts_json, manifest
 from persllm_bench.submissions.record import Declared, Generation, Harness, Part, Submission
 from persllm_bench.submissions.scores import scorer_sha256
 from persllm_bench.submissions.tree import memory_tree
-from persllm_bench.submissions.validate import FACTS, MANIFEST, BadBundle, validate
+from persllm_bench.submissions.validation import FACTS, MANIFEST, BadBundle, validate
 
 LEVEL = 12
 GENERATION = Generation(max_tokens={"letter": LETTER_TOKENS, "live": LIVE_TOKENS, "open": OPEN_TOKENS})
@@ -73,7 +73,7 @@ def _of_run(folder: RunFolder) -> list[Logged]:
     facts = folder.facts()
     if missing := sorted(set(facts.tasks) - set(folder.done())):
         raise ValueError(f"{folder.path} has no replies yet of {', '.join(missing)}: run it again to finish it")
-    settings = Settings(facts.condition, ",".join(facts.personas), facts.reasoning)
+    settings = Settings(facts.condition, ",".join(facts.personas), facts.reasoning, facts.partner)
     return [
         Logged(
             where=folder.path,
@@ -108,6 +108,10 @@ def bundle(found: Sequence[Logged], meta: Declared, data: Data, run: str) -> tup
     replies: dict[tuple[Condition, str], list[Reply]] = {}
     for row in found:
         condition = row.settings.condition
+        if row.settings.partner:
+            faults.add(
+                str(row.where), "partner", row.settings.partner, "none: in a submission a model plays both sides"
+            )
         if settings.setdefault(condition, row.settings) != row.settings:
             faults.add(str(row.where), "settings", row.settings, f"one for {condition}: {settings[condition]}")
         if (condition, row.task) in replies:

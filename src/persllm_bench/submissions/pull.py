@@ -8,7 +8,7 @@ from persllm_bench.items import Data
 from persllm_bench.submissions.bundle import Faults
 from persllm_bench.submissions.record import FOLDER
 from persllm_bench.submissions.tree import Git
-from persllm_bench.submissions.validate import BadBundle, Bundle, validate
+from persllm_bench.submissions.validation import BadBundle, Bundle, validate
 
 ROOT = "submissions"
 _INSIDE = re.compile(rf"{ROOT}/([^/]+/[^/]+/[^/]+)/.+", re.DOTALL)

@@ -15,12 +15,12 @@ from persllm_bench import report
 from persllm_bench.items import Data
 from persllm_bench.submissions.record import Submission
 from persllm_bench.submissions.tree import Tree
-from persllm_bench.submissions.validate import seal, validate
+from persllm_bench.submissions.validation import seal, validate
 
 SCORER = (
     "conversation.py", "dialogue.py", "items.py", "prompts.py", "report.py", "samples.py", "schema", "scoring",
     "stats.py", "strict.py", "submissions/bundle.py", "submissions/record.py", "submissions/tree.py",
-    "submissions/validate.py", "suite.py",
+    "submissions/validation.py", "suite.py",
 )  # fmt: skip
 """All of this package that a score follows from, the validator included: a kept score means that the bundle passed."""
 LIBRARIES = ("lifelines", "numpy", "pydantic", "rouge-score", "sacrebleu", "scikit-learn", "scipy", "zstandard")
@@ -55,6 +55,12 @@ def _versions() -> str:
     return ",".join(f"{name}={version(name)}" for name in LIBRARIES)
 
 
+def cache_key(where: str, content_sha256: str, data: Data) -> str:
+    """Name of a kept score: another bundle, place, data, scorer or library has another."""
+    parts = (where, content_sha256, data.sha256, scorer_sha256(), _versions())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
 def scored(tree: Tree, where: str, data: Data, cache: Path | None = None) -> Scored:
     """The scores of a bundle. With a `cache` folder a bundle that was scored before is only hashed.
 
@@ -65,8 +71,7 @@ def scored(tree: Tree, where: str, data: Data, cache: Path | None = None) -> Sco
         found = validate(tree, where, data)
         return Scored(where, found.submission, found.sha256, _scores(found.score(data)))
     sealed = seal(tree, where, data)
-    key = hashlib.sha256("\0".join((where, sealed.sha256, data.sha256, scorer_sha256(), _versions())).encode())
-    kept = cache / f"{key.hexdigest()}.json"
+    kept = cache / f"{cache_key(where, sealed.sha256, data)}.json"
     if kept.is_file():
         return Scored(where, sealed.submission, sealed.sha256, json.loads(kept.read_text()))
     fresh = scored(tree, where, data)

@@ -1,0 +1,141 @@
+"""Submissions: packed from any kind of run, scored from replies alone, kept by content."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import Files, invoke
+from persllm_bench.items import Data, tasks_dir
+from persllm_bench.report import as_json, ordered
+from persllm_bench.submissions import BadBundle, Submission, folder_tree, memory_tree, pack, validate
+from persllm_bench.submissions.bundle import facts_json
+from persllm_bench.submissions.scores import SCORER, cache_key, scored
+
+ROUND_TRIP = "persllm-quick_identity,persllm-quick_premise,persllm-quick_pressure"
+
+
+def scores(bundle: Files, data: Data, tasks: str = "") -> list[dict]:
+    where, files = bundle
+    rows = as_json(validate(memory_tree(files), where, data).score(data))
+    return sorted((r for r in rows if not tasks or r["task"] in tasks.split(",")), key=lambda r: r["task"])
+
+
+def test_lm_eval_output_and_inspect_log_pack_to_equal_scores(
+    data: Data, mini: Path, meta: Path, quick_runs: dict[str, Path], tmp_path: Path
+) -> None:
+    plain = [sys.executable, "-m", "lm_eval", "--include_path", str(tasks_dir()), "--tasks", ROUND_TRIP]
+    model = [
+        "--model",
+        "hf",
+        "--model_args",
+        f"pretrained={mini},dtype=float32",
+        "--device",
+        "cpu",
+        "--batch_size",
+        "8",
+    ]
+    saved = ["--apply_chat_template", "--log_samples", "--output_path", str(tmp_path / "out")]
+    done = subprocess.run([*plain, *model, *saved], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    declared = pack.declared(meta)
+    by_lm_eval = pack.bundle(pack.logged(tmp_path / "out"), declared, data, "plain")
+    logs = quick_runs["inspect"] / "profile" / "inspect"
+    by_inspect = pack.bundle(pack.logged(logs), declared, data, "logs")
+    assert json.loads(by_lm_eval[1]["submission.json"])["harness"]["name"] == "lm-eval"
+    assert json.loads(by_inspect[1]["submission.json"])["harness"]["name"] == "inspect"
+    assert len(scores(by_lm_eval, data)) == 3
+    assert scores(by_lm_eval, data) == scores(by_inspect, data, ROUND_TRIP)
+
+
+def test_a_run_and_its_bundle_have_equal_scores(
+    quick_runs: dict[str, Path], mini_bundle: Files, tmp_path: Path
+) -> None:
+    where, files = mini_bundle
+    pack.write(files, tmp_path / where)
+    by_run = json.loads(invoke("score", quick_runs["lm-eval"], "--json").output)
+    by_bundle = json.loads(invoke("score", tmp_path / where, "--json").output)
+    key = lambda row: (row["condition"], row["task"])  # noqa: E731
+    assert sorted(by_run, key=key) == sorted(by_bundle, key=key)
+    assert len(by_run) == 10
+
+
+def test_pack_writes_the_same_bytes_twice_and_no_score(data: Data, mini_bundle: Files, quick_runs, meta: Path) -> None:
+    again = pack.bundle(pack.logged(quick_runs["lm-eval"]), pack.declared(meta), data, "quick")
+    assert again == mini_bundle
+    facts = json.loads(again[1]["submission.json"])
+    assert not {"score", "scores", "results", "acc"} & set(facts)
+
+
+def test_the_command_packs_checks_and_refuses_to_change_what_is_there(
+    quick_runs: dict[str, Path], meta: Path, tmp_path: Path
+) -> None:
+    arguments = ("pack", quick_runs["lm-eval"], "--meta", meta, "--output", tmp_path, "--run", "quick")
+    assert invoke(*arguments).exit_code == 0
+    (folder,) = tmp_path.glob("*/*/*")
+    done = invoke("check", folder)
+    assert done.exit_code == 0
+    assert "no fault" in done.output
+    assert "not ranked: profile lacks the core tasks; none lacks" in done.output
+    again = invoke(*arguments)
+    assert again.exit_code == 2
+    assert "a submission is never changed" in again.output
+
+
+def test_a_known_bundle_is_not_scored_again_and_a_changed_one_is(
+    data: Data, mini_bundle: Files, tmp_path: Path
+) -> None:
+    where, files = mini_bundle
+    first = scored(memory_tree(files), where, data, tmp_path)
+    (kept,) = tmp_path.iterdir()
+    assert kept.name == f"{cache_key(where, first.sha256, data)}.json"
+    kept.write_text(json.dumps([{"task": "kept"}]))
+    assert scored(memory_tree(files), where, data, tmp_path).scores == [{"task": "kept"}]
+    facts = Submission.model_validate_json(files["submission.json"]).model_copy(update={"attempts": 2})
+    other = pack.seal_files({**files, "submission.json": facts_json(facts)})
+    assert scored(memory_tree(other), where, data, tmp_path).scores == first.scores
+    path = next(p for p in files if p.endswith(".zst"))
+    with pytest.raises(BadBundle, match="hash"):
+        scored(memory_tree({**files, path: files[path] + b"x"}), where, data, tmp_path)
+
+
+def test_the_scorers_hash_covers_every_module_that_a_score_follows_from() -> None:
+    probe = "import sys, persllm_bench.submissions.scores; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
+    ours = {m.removeprefix("persllm_bench.").replace(".", "/") for m in loaded if m.startswith("persllm_bench.")}
+    told = {name.removesuffix(".py") for name in SCORER}
+    reading = {"reader", "submissions", "shortcuts", "policies"}
+    assert {m for m in ours if m not in told | reading and m.split("/")[0] not in told} == set()
+
+
+def test_calibration_entries_are_bundles_that_are_never_ranked(data: Data, tmp_path: Path) -> None:
+    from persllm_bench.submissions.calibration import CORE_TASKS, entries
+
+    done = invoke("calibrate", "--output", tmp_path)
+    assert done.exit_code == 0, done.output
+    folders = {p.parts[-3]: p for p in tmp_path.glob("*/*/*")}
+    assert sorted(folders) == sorted(f"persllm-bench__{name}" for name in entries(data))
+    estimates = {}
+    for name, folder in folders.items():
+        found = validate(folder_tree(folder), "/".join(folder.parts[-3:]), data)
+        assert found.submission.calibration
+        assert found.submission.unranked_because[0] == "a calibration entry"
+        estimates[name] = {s.task: s.score.estimate for s in ordered(found.score(data))}
+    oracle = estimates["persllm-bench__oracle"]
+    assert set(oracle) == set(CORE_TASKS)
+    assert all(value == pytest.approx(100) for value in oracle.values())
+    for name in ("always-hold", "always-yield"):
+        assert all(abs(value) < 1e-9 for value in estimates[f"persllm-bench__{name}"].values()), name
+    assert "there already" in invoke("calibrate", "--output", tmp_path).output
+
+
+def test_only_calibration_entries_may_come_from_a_policy(data: Data, mini_bundle: Files) -> None:
+    where, files = mini_bundle
+    facts = json.loads(files["submission.json"])
+    facts["harness"]["name"] = "policy"
+    with pytest.raises(BadBundle, match="harness 'policy' is for calibration entries"):
+        validate(memory_tree(pack.seal_files({**files, "submission.json": json.dumps(facts).encode()})), where, data)
