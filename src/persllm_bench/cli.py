@@ -138,6 +138,7 @@ def run(
             personas=slugs,
             reasoning=reasoning,
             harness=harness,  # type: ignore[arg-type]
+            say=typer.echo,
         )
     except ValueError as error:
         raise fail(error) from error

@@ -6,8 +6,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from persllm_bench.prompts import Condition
 from persllm_bench.reader import load
 from persllm_bench.runs import RunFacts, RunFolder, facts
 from persllm_bench.suite import task
+from persllm_bench.usage import Clock, Usage, note, sentence
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Target:
         if self.backend == "hf":
             return "hf", {"pretrained": self.model, "dtype": "float32", **extra}
         if self.backend == "vllm":
-            return "vllm", {"pretrained": self.model, "dtype": "auto", "enable_prefix_caching": True, **extra}
+            shared = {"enable_prefix_caching": True, "disable_log_stats": False}
+            return "vllm", {"pretrained": self.model, "dtype": "auto", **shared, **extra}
         if not self.base_url:
             raise ValueError("the back end 'endpoint' needs --base-url, such as http://localhost:8000/v1")
         url = self.base_url.rstrip("/") + "/chat/completions"
@@ -75,12 +77,13 @@ def run(
     personas: Iterable[str] = (),
     reasoning: int = 0,
     harness: Harness = "lm-eval",
+    say: Callable[[str], None] = print,
 ) -> list[Path]:
     """Ask every sample of `tasks` under every condition; returns a run folder per condition, `output/<condition>`.
 
-    Everything that can be wrong is found before the first model call: names, folders, and (in the faces) prompt
-    lengths and
-    chat templates. A task whose replies are saved is not asked again; within a task every answered request is cached.
+    Everything that can be wrong is found before the first model call: names, folders, and (in the faces) prompt lengths
+    and chat templates. A task whose replies are saved is not asked again; within a task every answered request is
+    cached. `say` hears what each task cost; the same is kept in the folder's `usage.jsonl`.
 
     Raises:
         ValueError, RunError: see `suite`, `runs` and `faces.settings`.
@@ -97,9 +100,15 @@ def run(
         folder.begin(_facts(target, tasks, settings, slugs, harness))
         folders.append((settings, folder))
     if any(set(tasks) - set(folder.done()) for _, folder in folders):
-        drive = _LmEval(target) if harness == "lm-eval" else _Inspect(target)
+        drive: _LmEval | _Inspect = _LmEval(target) if harness == "lm-eval" else _Inspect(target)
+        say(f"model ready after {drive.clock.seconds.pop('load'):.1f} s")
         for settings, folder in folders:
-            drive.run([t for t in tasks if t not in folder.done()], settings, folder)
+            for name in [t for t in tasks if t not in folder.done()]:
+                usage = drive.run(name, settings, folder)
+                seconds = dict(drive.clock.seconds)
+                drive.clock.seconds.clear()
+                say(f"{settings.condition} {name}: {sentence(usage, seconds)}")
+                note(folder.path / "usage.jsonl", name, usage, seconds)
     return [folder.path for _, folder in folders]
 
 
@@ -143,34 +152,57 @@ def _default_device(backend: Backend) -> str | None:
 class _LmEval:
     """Drives lm-eval in this process, so that a model is loaded once for all conditions."""
 
+    ASKS = ("generate_until", "loglikelihood")
+
     def __init__(self, target: Target):
-        from lm_eval.api.registry import get_model
+        self.clock = Clock()
+        with self.clock.phase("load"):
+            name, arguments = target.lm_eval()
+            settings = {"batch_size": target.batch_size, "device": target.device or _default_device(target.backend)}
+            if name == "vllm":
+                settings = {"batch_size": "auto"}  # the engine fills its own batches
+            self.lm = _lm_eval_model(name).create_from_arg_obj(arguments, settings)
+        for ask in self.ASKS:
+            setattr(self.lm, ask, self.clock.timed("model", getattr(self.lm, ask)))
 
-        name, arguments = target.lm_eval()
-        device = target.device or _default_device(target.backend)
-        if name == "hf":
-            from persllm_bench.faces.lm_eval_prefix import PrefixLM
-        model = PrefixLM if name == "hf" else get_model(name)
-        self.lm = model.create_from_arg_obj(arguments, {"batch_size": target.batch_size, "device": device})
+    def usage(self) -> Usage | None:
+        found = getattr(self.lm, "usage", None)
+        return found and replace(found)
 
-    def run(self, tasks: Sequence[str], settings: Settings, folder: RunFolder) -> None:
-        if not tasks:
-            return
+    def run(self, name: str, settings: Settings, folder: RunFolder) -> Usage | None:
         from lm_eval.api.model import CachingLM
         from lm_eval.evaluator import evaluate
         from lm_eval.tasks import TaskManager
 
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
-        metadata = {"condition": settings.condition, "personas": settings.personas, "reasoning": settings.reasoning}
-        manager = TaskManager(include_path=str(tasks_dir()), include_defaults=False, metadata=metadata)
-        cache = folder.path / "cache"
-        cache.mkdir(exist_ok=True)
-        for name in tasks:
-            lm = CachingLM(self.lm, str(cache / f"{name}.db"))
+        before = self.usage()
+        with self.clock.phase("harness"):
+            metadata = {"condition": settings.condition, "personas": settings.personas, "reasoning": settings.reasoning}
+            manager = TaskManager(include_path=str(tasks_dir()), include_defaults=False, metadata=metadata)
+            cache = folder.path / "cache"
+            cache.mkdir(exist_ok=True)
             loaded = manager.load([name])
+            lm = CachingLM(self.lm, str(cache / f"{name}.db"))
             results = evaluate(lm, loaded, apply_chat_template=True, log_samples=True, bootstrap_iters=0)
             payloads = [row["score"] for row in results["samples"][name]]
             folder.save(name, loaded["tasks"][name].replies(payloads))
+        after = self.usage()
+        return after - before if after and before else None
+
+
+def _lm_eval_model(name: str) -> Any:
+    """lm-eval's model class; ours where what prompts share need not be computed again."""
+    if name == "hf":
+        from persllm_bench.faces.lm_eval_prefix import PrefixLM
+
+        return PrefixLM
+    if name == "vllm":
+        from persllm_bench.faces.lm_eval_vllm import OrderedVLLM
+
+        return OrderedVLLM
+    from lm_eval.api.registry import get_model
+
+    return get_model(name)
 
 
 class _Inspect:
@@ -179,27 +211,28 @@ class _Inspect:
     def __init__(self, target: Target):
         from inspect_ai.model import GenerateConfig, get_model
 
-        name, arguments = target.inspect()
-        self.model = get_model(name, config=GenerateConfig(max_connections=target.batch_size), **arguments)
-        self.target = target
+        self.clock, self.target = Clock(), target
+        with self.clock.phase("load"):
+            name, arguments = target.inspect()
+            config = GenerateConfig(max_connections=target.batch_size)
+            self.model = get_model(name, config=config, **arguments)
 
-    def run(self, tasks: Sequence[str], settings: Settings, folder: RunFolder) -> None:
+    def run(self, name: str, settings: Settings, folder: RunFolder) -> Usage | None:
         from inspect_ai import eval as inspect_eval
 
-        from persllm_bench.faces.inspect_logs import replies_of
+        from persllm_bench.faces.inspect_logs import replies_of, usage_of
         from persllm_bench.faces.inspect_tasks import build
 
-        for name in tasks:
-            spec = task(name)
-            logs = inspect_eval(
-                build(spec.name, settings.condition, settings.personas, settings.reasoning),
+        with self.clock.phase("model"):
+            (log,) = inspect_eval(
+                build(task(name).name, settings.condition, settings.personas, settings.reasoning),
                 model=self.model,
                 log_dir=str(folder.path / "inspect"),
                 max_connections=self.target.batch_size,
                 display="none",
             )
-            if logs[0].status != "success":
-                raise RuntimeError(
-                    f"{name}: Inspect ended with {logs[0].status}: {logs[0].error and logs[0].error.message}"
-                )
-            folder.save(name, replies_of(logs[0]))
+        if log.status != "success":
+            raise RuntimeError(f"{name}: Inspect ended with {log.status}: {log.error and log.error.message}")
+        with self.clock.phase("harness"):
+            folder.save(name, replies_of(log))
+        return usage_of(log)
