@@ -14,11 +14,12 @@ from typing import Any
 
 import yaml
 
+from persllm_bench.faces.endpoint_usage import usage_of_server
 from persllm_bench.faces.settings import Backend, Harness, Settings
 from persllm_bench.items import tasks_dir
 from persllm_bench.prompts import Condition
 from persllm_bench.reader import load
-from persllm_bench.runs import RunFacts, RunFolder, facts
+from persllm_bench.runs import RunError, RunFacts, RunFolder, facts
 from persllm_bench.suite import task
 from persllm_bench.usage import Clock, Usage, note, sentence
 
@@ -64,7 +65,7 @@ class Target:
             path = {"model_path": self.model} if Path(self.model).is_dir() else {}
             return f"hf/{Path(self.model).name if path else self.model}", {**args, **path, **extra}
         if self.backend == "vllm":
-            return f"vllm/{self.model}", extra
+            return f"vllm/{self.model}", {"enable_prompt_tokens_details": True, **extra}
         return f"openai-api/endpoint/{self.model}", {"base_url": self.base_url, "api_key": "none", **extra}
 
 
@@ -78,15 +79,17 @@ def run(
     reasoning: int = 0,
     harness: Harness = "lm-eval",
     say: Callable[[str], None] = print,
+    driver: LmEval | Inspect | None = None,
 ) -> list[Path]:
     """Ask every sample of `tasks` under every condition; returns a run folder per condition, `output/<condition>`.
 
     Everything that can be wrong is found before the first model call: names, folders, and (in the faces) prompt lengths
     and chat templates. A task whose replies are saved is not asked again; within a task every answered request is
-    cached. `say` hears what each task cost; the same is kept in the folder's `usage.jsonl`.
+    cached. `say` hears what each task cost; the same is kept in the folder's `usage.jsonl`. A `driver` from before
+    spares loading the model again.
 
     Raises:
-        ValueError, RunError: see `suite`, `runs` and `faces.settings`.
+        ValueError, RunError: see `suite`, `runs` and `faces.settings`; RunError also for an endpoint that fails.
     """
     slugs = sorted(set(personas))
     if Path(target.model).is_dir():
@@ -100,11 +103,17 @@ def run(
         folder.begin(_facts(target, tasks, settings, slugs, harness))
         folders.append((settings, folder))
     if any(set(tasks) - set(folder.done()) for _, folder in folders):
-        drive: _LmEval | _Inspect = _LmEval(target) if harness == "lm-eval" else _Inspect(target)
-        say(f"model ready after {drive.clock.seconds.pop('load'):.1f} s")
+        drive = driver or (LmEval(target) if harness == "lm-eval" else Inspect(target))
+        say(f"model ready after {drive.clock.seconds.pop('load', 0.0):.1f} s")
         for settings, folder in folders:
             for name in [t for t in tasks if t not in folder.done()]:
-                usage = drive.run(name, settings, folder)
+                try:
+                    usage = drive.run(name, settings, folder)
+                except Exception as error:
+                    if target.backend != "endpoint":
+                        raise
+                    gone = f"{type(error).__name__}: {error}"
+                    raise RunError(f"{name}: the endpoint failed ({gone}); run again to go on from here") from error
                 seconds = dict(drive.clock.seconds)
                 drive.clock.seconds.clear()
                 say(f"{settings.condition} {name}: {sentence(usage, seconds)}")
@@ -149,13 +158,13 @@ def _default_device(backend: Backend) -> str | None:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-class _LmEval:
+class LmEval:
     """Drives lm-eval in this process, so that a model is loaded once for all conditions."""
 
     ASKS = ("generate_until", "loglikelihood")
 
     def __init__(self, target: Target):
-        self.clock = Clock()
+        self.clock, self.target = Clock(), target
         with self.clock.phase("load"):
             name, arguments = target.lm_eval()
             settings = {"batch_size": target.batch_size, "device": target.device or _default_device(target.backend)}
@@ -166,6 +175,8 @@ class _LmEval:
             setattr(self.lm, ask, self.clock.timed("model", getattr(self.lm, ask)))
 
     def usage(self) -> Usage | None:
+        if self.target.backend == "endpoint":
+            return usage_of_server(self.target.base_url)
         found = getattr(self.lm, "usage", None)
         return found and replace(found)
 
@@ -205,7 +216,7 @@ def _lm_eval_model(name: str) -> Any:
     return get_model(name)
 
 
-class _Inspect:
+class Inspect:
     """Drives Inspect in this process; its own log is kept under `inspect/` and an unfinished one is retried."""
 
     def __init__(self, target: Target):
@@ -232,7 +243,7 @@ class _Inspect:
                 display="none",
             )
         if log.status != "success":
-            raise RuntimeError(f"{name}: Inspect ended with {log.status}: {log.error and log.error.message}")
+            raise RunError(f"{name}: Inspect ended with {log.status}: {log.error and log.error.message}")
         with self.clock.phase("harness"):
             folder.save(name, replies_of(log))
         return usage_of(log)
