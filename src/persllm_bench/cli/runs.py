@@ -81,6 +81,7 @@ def run(
             reasoning=reasoning,
             harness=harness,  # type: ignore[arg-type]
             partner=partner,
+            say=typer.echo,
         )
     except ValueError as error:
         raise fail(error) from error

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from persllm_bench import report
 from persllm_bench.cli.base import app, console, fail
+from persllm_bench.faces.settings import BACKENDS
 from persllm_bench.reader import load
 
 if TYPE_CHECKING:
@@ -106,15 +106,15 @@ def rerun(
     record: Annotated[Path | None, typer.Option(help="Append the outcome to this list of verifications.")] = None,
 ) -> None:
     """Ask the model of a submission again and compare scores and replies. Exits with 1 where they differ."""
-    from persllm_bench import runner
+    from persllm_bench import report, runner
     from persllm_bench.submissions import levels
     from persllm_bench.submissions import rerun as again
 
     found, data = bundle_at(path), load()
     if level == 2 and not seed_string:
         raise fail("level 2 needs --seed-string: a public string from after the submission, such as a block hash")
-    if backend not in get_args(runner.Backend):
-        raise fail(f"unknown back end {backend!r}; there are {', '.join(get_args(runner.Backend))}")
+    if backend not in BACKENDS:
+        raise fail(f"unknown back end {backend!r}; there are {', '.join(BACKENDS)}")
     if threads:
         os.environ["OMP_NUM_THREADS"] = str(threads)
     given = runner.Target(model, backend, base_url, batch_size, device)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Reads Inspect logs back into replies."""
+"""Reads Inspect logs back into replies and token counts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from inspect_ai.log import EvalLog, read_eval_log
 from persllm_bench.faces.logged import Logged
 from persllm_bench.faces.settings import Settings
 from persllm_bench.scoring import Reply
+from persllm_bench.usage import Usage
 
 
 def logged(path: Path) -> list[Logged]:
@@ -64,3 +65,11 @@ def replies_of(log: EvalLog) -> list[Reply]:
                 sample = next(s for s in asked.samples if s.id == logged.id)
                 rows[sample.id] = [Reply.to(sample, asked.settings.condition, error=logged.error.message)]
     return [row for name in asked.by_id for row in rows.get(name, [])]
+
+
+def usage_of(log: EvalLog) -> Usage | None:
+    """Tokens of all calls; reused are those that the provider reports as read from its cache."""
+    rows = log.stats.model_usage.values()
+    reused = sum(row.input_tokens_cache_read or 0 for row in rows)
+    prompt = reused + sum(row.input_tokens + (row.input_tokens_cache_write or 0) for row in rows)
+    return Usage(prompt=prompt, reused=reused, generated=sum(row.output_tokens for row in rows)) if prompt else None

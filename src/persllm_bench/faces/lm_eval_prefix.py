@@ -26,19 +26,10 @@ from tqdm import tqdm
 
 from persllm_bench import prefixes
 from persllm_bench.faces.key_values import Start, Store, compute, free_bytes, lay_out, rows_of, why_not, window
+from persllm_bench.usage import Usage
 
 log = logging.getLogger(__name__)
 Found = TypeVar("Found")
-
-
-@dataclass
-class Usage:
-    """Tokens of all calls so far. Of `prompt`, `reused` came from kept states; `kept` were computed to be kept."""
-
-    prompt: int = 0
-    reused: int = 0
-    kept: int = 0
-    generated: int = 0
 
 
 @dataclass(frozen=True)
