@@ -17,12 +17,12 @@ from persllm_bench.scoring import Reply
 from persllm_bench.submissions.tree import Entry
 
 MB = 1_000_000
-MAX_JSON, MAX_FILE, MAX_EXPANDED, MAX_ROW = 100_000, 64 * MB, 256 * MB, 2 * MB
+MAX_JSON, MAX_PACKED, MAX_EXPANDED, MAX_ROW = 100_000, 64 * MB, 256 * MB, 2 * MB
 MAX_ROWS = 100_000
-"""Bytes: of submission.json or the manifest; of a compressed file; of a bundle, expanded; of a row. Rows of a file."""
+"""Bytes: of submission.json or the manifest; of all reply files as packed, and expanded; of a row. Rows of a file."""
 MAX_WINDOW = 2**27
 MAX_LISTED = 50
-"""Faults of one kind in one file are listed up to this; the rest are counted."""
+"""Faults of a kind in a file are listed up to this, the rest counted; rows after four times as many are not read."""
 _FEED = 256
 """Compressed bytes per step. A block of 4 bytes can stand for 128 kB, so a step expands to 8 MB at most."""
 
@@ -38,14 +38,15 @@ def shown(value: object, limit: int = 120) -> str:
 
 @dataclass
 class Faults:
-    """Collects faults, at most MAX_LISTED of a rule in a file; `all` adds the count of the rest."""
+    """Collects faults, at most MAX_LISTED of a kind in a file; `all` adds the count of the rest."""
 
     where: str
     found: list[Fault] = field(default_factory=list)
     counts: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def add(self, path: str, rule: str, value: object, allowed: str, line: int | None = None) -> None:
-        n = self.counts[path, rule] = self.counts.get((path, rule), 0) + 1
+        kind = rule.split(" ")[0]
+        n = self.counts[path, kind] = self.counts.get((path, kind), 0) + 1
         if n <= MAX_LISTED:
             place = f"{self.where}/{path}" if path else self.where
             self.found.append(Fault(shown(place, 300), line, rule, shown(value), allowed))
@@ -56,10 +57,13 @@ class Faults:
             message = e["msg"]
             self.add(path, f"schema {shown(place)}".strip(), e["input"], shown(message, 600), line)
 
+    def too_many(self, path: str) -> bool:
+        return sum(n for (p, _), n in self.counts.items() if p == path) > 4 * MAX_LISTED
+
     def all(self) -> list[Fault]:
         more = [
-            Fault(shown(f"{self.where}/{path}", 300), None, rule, f"{n - MAX_LISTED} more", "as above")
-            for (path, rule), n in self.counts.items()
+            Fault(shown(f"{self.where}/{path}", 300), None, kind, f"{n - MAX_LISTED} more", "as above")
+            for (path, kind), n in self.counts.items()
             if n > MAX_LISTED
         ]
         return [*self.found, *more]
@@ -133,16 +137,21 @@ def lines(raw: bytes, limit: int) -> Iterator[bytes]:
     Raises:
         Broken: as `expand`; a line over MAX_ROW, more than MAX_ROWS, or no line end at the end.
     """
-    rest, count = b"", 0
+    begun: list[bytes] = []
+    count = 0
     for piece in expand(raw, limit):
-        *whole, rest = (rest + piece).split(b"\n")
-        if len(rest) > MAX_ROW or any(len(line) > MAX_ROW for line in whole):
+        first, *more = piece.split(b"\n")
+        begun.append(first)
+        if sum(map(len, begun)) > MAX_ROW or any(len(line) > MAX_ROW for line in more):
             raise Broken(f"a row of more than {MAX_ROW:,} bytes")
-        count += len(whole)
+        count += len(more)
         if count > MAX_ROWS:
             raise Broken(f"more than {MAX_ROWS:,} rows")
-        yield from whole
-    if rest:
+        if more:
+            yield b"".join(begun)
+            yield from more[:-1]
+            begun = [more[-1]]
+    if any(begun):
         raise Broken("the last row has no line end")
 
 
@@ -156,6 +165,8 @@ def rows(raw: bytes, path: str, limit: int, faults: Faults) -> tuple[dict[int, R
             row = record(Reply, line, path, faults, number)
             if row is not None:
                 found[number] = row
+            elif faults.too_many(path):
+                break
     except Broken as error:
         faults.add(path, "compression", f"{len(raw):,} bytes", f"one whole zstd frame of rows: {error}")
     return found, total

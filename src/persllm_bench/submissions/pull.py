@@ -7,7 +7,7 @@ import re
 from persllm_bench.items import Data
 from persllm_bench.submissions.bundle import Faults
 from persllm_bench.submissions.record import FOLDER
-from persllm_bench.submissions.tree import Git
+from persllm_bench.submissions.tree import MAX_ENTRIES, Git
 from persllm_bench.submissions.validation import BadBundle, Bundle, validate
 
 ROOT = "submissions"
@@ -25,7 +25,10 @@ def check_pull(git: Git, head: str, base: str, data: Data) -> Bundle:
     head, base = git.commit(head), git.commit(base)
     faults = Faults("pull request")
     folders: set[str] = set()
-    for status, path in git.changed(base, head):
+    changes = git.changed(base, head)
+    if len(changes) > MAX_ENTRIES:
+        faults.add("", "files", f"{len(changes):,} changed", f"at most {MAX_ENTRIES}")
+    for status, path in changes[:MAX_ENTRIES]:
         inside = _INSIDE.fullmatch(path)
         if inside is None or not FOLDER.fullmatch(inside[1]):
             faults.add(path, "path", path, f"{ROOT}/<org>__<model>/<revision>/<run>/..., nothing else")

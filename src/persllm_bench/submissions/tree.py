@@ -97,6 +97,8 @@ class Git:
             path = raw.decode("utf-8", "surrogateescape").removeprefix(prefix)
             length = int(size) if size != "-" else 0
             found[path] = Entry(_KINDS.get(mode, "other"), length, partial(self.run, "cat-file", "blob", name))
+            if len(found) > MAX_ENTRIES:
+                break
         return found
 
     def names(self, commit: str, folder: str) -> list[str]:

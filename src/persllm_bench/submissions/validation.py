@@ -96,13 +96,15 @@ def _seal(tree: Tree, where: str, data: Data, faults: Faults) -> Sealed | None:
         faults.add("", "files", f"more than {MAX_ENTRIES}", "the files of a bundle")
         return None
     files: dict[str, bytes] = {}
+    left = read.MAX_PACKED
     for path in sorted(tree):
         if path not in FILES:
             faults.add(path, "file-name", path, f"{FACTS}, {MANIFEST}, samples/<condition>/<task>.jsonl.zst")
             continue
-        limit = read.MAX_FILE if path.endswith(".zst") else read.MAX_JSON
+        limit = left if path.endswith(".zst") else read.MAX_JSON
         if (raw := read.content(tree[path], path, limit, faults)) is not None:
             files[path] = raw
+            left -= len(raw)
     for path in (FACTS, MANIFEST):
         if path not in tree:
             faults.add(path, "file-exists", "no such file", "every bundle has one")
