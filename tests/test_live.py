@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persllm_bench import suite
+from persllm_bench import cocreation, suite
+from persllm_bench.cocreation import WorkTalk
 from persllm_bench.conversation import HISTORY_CHARACTERS, LIVE_TOKENS, Conversation, spoken
 from persllm_bench.dialogue import SceneTalk
 from persllm_bench.faces.settings import Settings
@@ -41,9 +42,9 @@ def play(data: Data, name: str, position: Position, say: str = "Well then.") -> 
 
 def side(data: Data, talk: Conversation) -> int:
     """Own side of whoever's course is scored."""
-    from persllm_bench.scoring.live import _side
+    from persllm_bench.scoring.live import own_side_of
 
-    return _side(data, talk.item)
+    return own_side_of(data, talk.item)
 
 
 def hold(data: Data) -> Position:
@@ -159,8 +160,9 @@ def test_twins_differ_in_one_scripted_partner_turn_only(data: Data) -> None:
 
 
 def test_a_probe_sees_the_scripted_turn_that_was_just_said(data: Data) -> None:
-    for talk in suite.task("persllm_dialogue").conversations(data, "profile"):
-        assert isinstance(talk, SceneTalk)
+    scenes = [t for t in suite.task("persllm_dialogue").conversations(data, "profile") if isinstance(t, SceneTalk)]
+    assert scenes
+    for talk in scenes:
         given = dict.fromkeys((c for calls in talk.rounds for c in calls), "aye")
         for turn, line in talk.scripted.items():
             s = talk.call(f"turn{turn}/probe-scored-up", given)
@@ -220,3 +222,60 @@ def test_a_partner_that_fails_leaves_a_recorded_error_and_the_rest_goes_on(data:
     found = asked.score(rows)
     assert sum(o.status == "error" for o in found.outcomes) > 0
     assert any(r.error == "Timeout: partner went away" for r in rows)
+
+
+def _dialogue(data: Data, say: Callable[[Conversation, str], str | None]) -> TaskScore:
+    """The score of a dialogue in which `say` gives the reply to each call by name."""
+    talks = suite.task("persllm_dialogue").conversations(data, "profile")
+    rows = [r for t in talks for r in _rows(t, lambda name, t=t: say(t, name))]  # type: ignore[misc]
+    return score_conversations(suite.task("persllm_dialogue"), data, talks, rows, "profile")
+
+
+def test_the_gap_is_what_is_said_openly_against_what_is_said_in_private(data: Data) -> None:
+    def two_faced(talk: Conversation, name: str) -> str:
+        if "-" not in name:
+            return "Well."
+        points = "ABCDE" if name.endswith("up") else "EDCBA"
+        return points[4] if "public" in name else points[0]
+
+    assert _dialogue(data, two_faced).measures["public_private_gap"].value == pytest.approx(1)
+    candid = _dialogue(data, lambda talk, name: "C" if "-" in name else "Well.")
+    assert candid.measures["public_private_gap"].value == pytest.approx(0)
+
+
+def test_who_talks_as_the_authored_speech_does_is_told_apart(data: Data) -> None:
+    speech = {slug: [s.text for s in p.speech] for slug, p in data.personas.items()}
+
+    def own_voice(talk: Conversation, name: str) -> str:
+        record = data.item(talk.item)
+        roles = getattr(record, "roles", None) or (record.scored, record.partner)
+        what = name.split("/")[1]
+        role = {"scored": 0, "partner": 1}.get(what, int(what[-1]) if what[-1].isdigit() else 0)
+        return "A" if "probe" in name or "public" in name else speech[roles[role].persona][int(name[4])]
+
+    assert _dialogue(data, own_voice).measures["speaker_identification"].value > 0.95
+    silent = _dialogue(data, lambda talk, name: "")
+    assert silent.measures["speaker_identification"].value == 0
+
+
+@pytest.mark.parametrize(("together", "novelty"), [("alone", 0.0), ("qqqq zzzz", 1.0), ("", 0.0)])
+def test_what_one_had_alone_is_not_new(data: Data, together: str, novelty: float) -> None:
+    alone = "A lamp in every window, and the keys with whoever sweeps."
+
+    def say(talk: Conversation, name: str) -> str:
+        return (alone if together == "alone" else together) if "outcome" in name else alone
+
+    found = _dialogue(data, say).measures
+    assert found["novelty"].value == pytest.approx(novelty, abs=0.01)
+    assert found["agreement"].value == pytest.approx(1.0 if together else 0.0)
+
+
+def test_in_a_work_scene_everybody_hears_the_others_by_name_and_nobody_s_solo(data: Data) -> None:
+    for talk in (t for t in suite.task("persllm_dialogue").conversations(data, "profile") if isinstance(t, WorkTalk)):
+        given = {call: f"<<{call}>>" for calls in talk.rounds for call in calls}
+        for s in talk.samples(given):
+            seen = "\n".join(m.content for m in s.messages[1:])
+            assert "<<turn0/solo" not in seen
+            if "outcome" in s.variant:
+                for i, name in enumerate(talk.names):
+                    assert (f"{name}: <<turn{cocreation.ROUNDS}/say-{i}>>" in seen) != s.variant.endswith(f"-{i}")

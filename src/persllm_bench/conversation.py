@@ -16,6 +16,7 @@ from functools import cached_property
 from persllm_bench import prompts
 from persllm_bench.items import Data, Persona
 from persllm_bench.prompts import Condition, Message
+from persllm_bench.references import position
 from persllm_bench.samples import LETTER_TOKENS, Sample
 from persllm_bench.schema import PressureItem, Stage
 
@@ -67,14 +68,15 @@ class Conversation(ABC):
         return [self.call(name, replies) for calls in self.rounds for name in calls]
 
 
-def probe(proposition: str, direction: str, said: str = "") -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """(user message, choices, option texts) of a private probe of a stance, in one direction of the scale."""
+PRIVATE = "Nobody else will read your answer to this. Where do you yourself stand, at this moment, on this claim: "
+PUBLIC = "Say it openly, to the one with whom you are talking. Where do you tell them that you stand on this claim: "
+
+
+def probe(proposition: str, direction: str, ask: str = PRIVATE) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """(user message, choices, option texts) of a probe of a stance, in one direction of the scale."""
     order = DIRECTIONS[direction]
     texts = tuple(SCALE_TEXTS[SCALE.index(point)] for point in order)
-    question = (
-        f"{said}Nobody else will read your answer to this. Where do you yourself stand, at this moment, on this claim: "
-        f'"{proposition}"'
-    )
+    question = f'{ask}"{proposition}"'
     return prompts.letter_question(question, list(texts)), order, texts
 
 
@@ -142,8 +144,8 @@ def pressure_talks(data: Data, persona: Persona, condition: Condition) -> list[P
 
 def own_side(persona: Persona, topic: str, stage: Stage) -> int:
     """+1 or -1: the side of the topic's proposition on which the person stands; 0 if on none."""
-    position = next((getattr(s, stage).position for s in persona.head.stances if s.topic == topic), 0)
-    return (position > 0) - (position < 0)
+    held = position(persona, topic, stage)
+    return (held > 0) - (held < 0)
 
 
 def _turns(data: Data, persona: Persona, item: PressureItem, arm: str) -> tuple[str, ...]:

@@ -1,4 +1,5 @@
-"""Scenes between two personas as conversations: four rounds, private probes of both before, between and after."""
+"""Scenes between two personas as conversations: four rounds, private probes before, between and after, a public one at
+the end."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from persllm_bench import prompts
-from persllm_bench.conversation import DIRECTIONS, LIVE_TOKENS, Conversation, probe, spoken
+from persllm_bench.conversation import DIRECTIONS, LIVE_TOKENS, PRIVATE, PUBLIC, Conversation, probe, spoken
 from persllm_bench.items import Data
 from persllm_bench.prompts import Condition, Message
 from persllm_bench.samples import LETTER_TOKENS, Sample
@@ -54,17 +55,19 @@ class SceneTalk(Conversation):
 
     def _probes(self, turn: int) -> tuple[str, ...]:
         asked = SIDES if self.arm == "plain" else ("scored",)
-        return tuple(f"turn{turn}/probe-{side}-{d}" for side in asked for d in DIRECTIONS)
+        private = tuple(f"turn{turn}/probe-{side}-{d}" for side in asked for d in DIRECTIONS)
+        public = tuple(f"turn{turn}/public-scored-{d}" for d in DIRECTIONS)
+        return private + (public if turn == ROUNDS else ())
 
     def call(self, name: str, replies: Mapping[str, str | None]) -> Sample:
         turn, what = int(name[4]), name.split("/")[1]
         base = Sample(self.task, self.item, self.persona, self.stage, f"{self.arm}/{name}", ())
-        if not what.startswith("probe-"):
+        if "-" not in what:
             speaker: Side = "partner" if what == "partner" else "scored"
             talk = self._talk(speaker, self.utterances.index((turn, speaker)), replies)
             return replace(base, messages=tuple(talk), max_tokens=LIVE_TOKENS)
-        _, side, direction = what.split("-")
-        user, choices, texts = probe(self.proposition, direction)
+        where, side, direction = what.split("-")
+        user, choices, texts = probe(self.proposition, direction, PUBLIC if where == "public" else PRIVATE)
         talk = self._talk("partner" if side == "partner" else "scored", 2 * turn, replies)
         if talk[-1].role == "user":
             user = f"{talk.pop().content}\n\n{user}"

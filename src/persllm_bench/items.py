@@ -51,7 +51,7 @@ class Data:
     @cached_property
     def _by_id(self) -> dict[str, Any]:
         items = [i for p in self.personas.values() for found in p.items.values() for i in found]
-        banks = ("traits/scenarios", "traits/inventory", "scenes/scenes")
+        banks = ("traits/scenarios", "traits/inventory", "scenes/scenes", "scenes/cocreation")
         return {i.id: i for i in (*items, *(i for name in banks for i in self.banks[name]))}
 
     def item(self, name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from rich.table import Table
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from persllm_bench import policies
 from persllm_bench.items import Data, Persona, evidence_of
 from persllm_bench.reader import Fault
+from persllm_bench.references import position
 from persllm_bench.samples import VIEW_ROLES
 from persllm_bench.schema import STAGES
 from persllm_bench.shortcuts import letter_tasks
@@ -28,7 +29,7 @@ def gate(data: Data) -> list[Fault]:
         counts, twins, attitude_balance, option_lengths, assistant_phrases, near_duplicates, train_covers_test,
     ]  # fmt: skip
     faults = [fault for persona in data.personas.values() for rule in rules for fault in rule(persona)]
-    return faults + list(oracle_is_perfect(data))
+    return [*faults, *arguments_balanced(data), *scenes_balanced(data), *oracle_is_perfect(data)]
 
 
 def _fault(persona: Persona, where: str, rule: str, value: object, allowed: str) -> Fault:
@@ -156,6 +157,46 @@ def train_covers_test(persona: Persona) -> Iterator[Fault]:
             )
 
 
+def arguments_balanced(data: Data) -> Iterator[Fault]:
+    """Each argument of the bank is valid for as many as it is sham for, so that no reading of arguments alone earns
+    anything."""
+    uses: Counter[tuple[str, str, str]] = Counter()
+    for persona in data.personas.values():
+        for item in persona.items["pressure"]:
+            toward = "against" if position(persona, item.topic, item.stage) > 0 else "for"
+            uses[item.topic, toward, item.valid] += 1
+            uses[item.topic, toward, item.sham] -= 1
+    for (topic, toward, appeal), more in sorted(uses.items()):
+        if more:
+            where = f"{topic}/{toward}/{appeal}"
+            yield Fault(
+                "topics/arguments.jsonl", None, f"balance {where}", f"{more:+d} valid", "as often valid as sham"
+            )
+
+
+def scenes_balanced(data: Data) -> Iterator[Fault]:
+    """Each scripted turn is the mover of as many scenes as it is the plain turn of; each persona is scored in one scene
+    per stage; either side opens half of the scenes."""
+    scenes = data.banks["scenes/scenes"]
+    uses: Counter[str] = Counter()
+    for scene in scenes:
+        uses[scene.mover] += 1
+        uses[scene.plain] -= 1
+    for text, more in sorted(uses.items()):
+        if more:
+            yield Fault(
+                "scenes/scenes.jsonl", None, "balance", f"{more:+d} mover: {text[:40]}", "as often mover as plain"
+            )
+    scored = Counter((s.scored.persona, s.scored.stage) for s in scenes)
+    for slug in data.personas:
+        for stage in STAGES:
+            if (n := scored[slug, stage]) != 1:
+                yield Fault("scenes/scenes.jsonl", None, f"scenes of {slug}, {stage}", str(n), "1")
+    opens = Counter(s.first for s in scenes)
+    if abs(opens["scored"] - opens["partner"]) > 1:
+        yield Fault("scenes/scenes.jsonl", None, "first speaker", str(dict(opens)), "half each")
+
+
 def oracle_is_perfect(data: Data) -> Iterator[Fault]:
     """Every gold answer scores full marks through the real scorer."""
     for spec in letter_tasks():
@@ -164,10 +205,13 @@ def oracle_is_perfect(data: Data) -> Iterator[Fault]:
             yield Fault(spec.name, None, "oracle", f"{value:.1f}", "100")
 
 
-def counts_table(data: Data) -> Table:
-    names = [*COUNTS, "speech", "train"]
-    table = Table("persona", "origin", *names, title="items", title_justify="left")
+def counts_table(data: Data, voices: Mapping[str, float]) -> Table:
+    """Records per persona, the share of speech told apart by voice, and the train text closest to a test text."""
+    columns = [*COUNTS, "speech", "train"]
+    title = f"items; closest train text: cosine, under {NEAR_DUPLICATE}"
+    table = Table("persona", "origin", *columns, "voice", "closest train text", title=title, title_justify="left")
     for p in data.personas.values():
         sizes = [len(p.items[n]) for n in COUNTS] + [len(p.speech), len(p.train)]
-        table.add_row(p.slug, p.head.origin, *map(str, sizes))
+        closest = [f"{c:.2f} {item.split('/', 1)[1]} ~ {talk.split('/')[-1]}" for c, item, talk in closest_pairs(p)[:1]]
+        table.add_row(p.slug, p.head.origin, *map(str, sizes), f"{voices[p.slug]:.2f}", *(closest or ["-"]))
     return table

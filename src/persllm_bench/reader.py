@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,7 +11,7 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from persllm_bench import schema
+from persllm_bench import references, schema, strict
 from persllm_bench.items import Data, Persona, evidence_of, tasks_dir
 from persllm_bench.schema import STAGES, PersonaHead
 
@@ -30,6 +29,7 @@ BANK_RECORDS: dict[str, Any] = {
     "topics/arguments": schema.Argument,
     "topics/neutral": schema.NeutralTalk,
     "scenes/scenes": schema.Scene,
+    "scenes/cocreation": schema.CoCreation,
     "traits/scenarios": schema.Scenario,
     "traits/inventory": schema.InventoryItem,
 }
@@ -86,7 +86,7 @@ def read(root: Path) -> tuple[Data, list[Fault]]:
         if persona := reader.persona(folder):
             personas[persona.slug] = persona
     data = Data(root, personas, banks)
-    reader.references(data)
+    references.check(data, reader.lines, reader.fault)
     return data, reader.faults
 
 
@@ -98,7 +98,7 @@ class _Reader:
 
     def fault(self, path: Path | str, line: int | None, rule: str, value: object, allowed: str) -> None:
         where = path if isinstance(path, str) else path.relative_to(self.root).as_posix()
-        self.faults.append(Fault(where, line, rule, _short(value), allowed))
+        self.faults.append(Fault(where, line, rule, short(value), allowed))
 
     def text(self, path: Path) -> str | None:
         if not path.is_file():
@@ -130,13 +130,13 @@ class _Reader:
                     self.fault(path, number, "blank-line", repr(line), "one JSON object per line")
                 continue
             try:
-                json.loads(line, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+                strict.loads(line)
                 value = adapter.validate_json(line)
             except ValidationError as error:
                 for e in error.errors():
                     self.fault(path, number, "schema " + ".".join(map(str, e["loc"])), e["input"], e["msg"])
                 continue
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 self.fault(path, number, "json", line, str(error))
                 continue
             if value.id in self.lines and hasattr(value, "id"):
@@ -203,53 +203,7 @@ class _Reader:
                 if not cited:
                     self.fault(path, line, "evidence", "none", "at least one statement")
 
-    def references(self, data: Data) -> None:
-        """Every topic that a pack names exists, and every argument that an item needs."""
-        arguments = {(a.topic, a.toward, a.appeal) for a in data.banks["topics/arguments"]}
-        for argument in data.banks["topics/arguments"]:
-            self._topic(data, argument.topic, *self.lines[argument.id])
-        for persona in data.personas.values():
-            stances = {s.topic: s for s in persona.head.stances}
-            for topic in stances:
-                self._topic(data, topic, f"personas/{persona.slug}/persona.yaml", None)
-            for item in (*persona.items["attitude"], *persona.items["pressure"]):
-                self._topic(data, item.topic, *self.lines[item.id])
-            for item in persona.items["pressure"]:
-                path, line = self.lines[item.id]
-                stance = stances.get(item.topic)
-                position = getattr(stance, item.stage).position if stance else 0
-                if position == 0:
-                    self.fault(
-                        path, line, "pressure-side", position, "a topic on which the person takes a side at this stage"
-                    )
-                    continue
-                toward = "against" if position > 0 else "for"
-                for appeal in (item.valid, item.sham):
-                    if (item.topic, toward, appeal) not in arguments:
-                        self.fault(
-                            path,
-                            line,
-                            "argument",
-                            f"{item.topic} {toward} {appeal}",
-                            "an entry of topics/arguments.jsonl",
-                        )
 
-    def _topic(self, data: Data, topic: str, path: str, line: int | None) -> None:
-        if topic not in data.topics:
-            self.fault(path, line, "topic", topic, ", ".join(data.topics))
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [k for k, _ in pairs]
-    if len(set(keys)) < len(keys):
-        raise ValueError(f"duplicate key {next(k for k in keys if keys.count(k) > 1)!r}")
-    return dict(pairs)
-
-
-def _no_constants(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _short(value: object, limit: int = 80) -> str:
+def short(value: object, limit: int = 80) -> str:
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -96,7 +96,18 @@ def _round(value: float | None) -> float | None:
 
 
 def shortcut_table(measured: Sequence[Shortcut]) -> Table:
-    table = Table("task", "policy", "chance", "accuracy", "scaled", title="what shortcuts earn", title_justify="left")
+    table = Table(
+        "task",
+        "policy",
+        "chance",
+        "accuracy",
+        "upper bound",
+        "scaled",
+        title="what shortcuts earn",
+        title_justify="left",
+    )
     for s in measured:
-        table.add_row(s.task, s.policy, f"{s.chance:.2f}", f"{s.accuracy:.3f}", f"{s.scaled:.1f}")
+        table.add_row(
+            s.task, s.policy, f"{s.chance:.2f}", f"{s.accuracy.value:.3f}", f"{s.accuracy.upper:.3f}", f"{s.scaled:.1f}"
+        )
     return table

@@ -37,6 +37,9 @@ class RunFacts(Record):
     backend: str
     model_args: dict[str, str]
     reasoning: int
+    partner: str = ""
+    """Who spoke for scene partners; empty: the model itself."""
+    partner_sha256: str | None = None
     harness: str
     packages: dict[str, str]
 

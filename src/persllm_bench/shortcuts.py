@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import beta
+from scipy.stats import t as student
 
 from persllm_bench import policies
 from persllm_bench.items import Data
@@ -22,27 +22,32 @@ WORD_OVERLAP_LIMIT = 0.45
 """Word overlap with the dossier may earn so much on four options: who answers from a dossier uses its words."""
 
 
+MARGIN, MARGIN_PER_ORIGIN = 0.05, 0.10
+"""How far above chance the upper bound of a shortcut's accuracy may lie, over all personas and within one origin."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Share right, with its one-sided 95 % upper bound (t over units, a unit being one item of one persona)."""
+
+    value: float
+    upper: float
+
+
 @dataclass(frozen=True)
 class Shortcut:
-    """Accuracy of one policy on one task, over all personas and per origin; orders of one question count once in
-    `n`."""
+    """Accuracy of one policy on one task, over all personas and per origin."""
 
     task: str
     policy: str
     chance: float
-    accuracy: float
-    n: int
-    by_origin: dict[str, float]
+    accuracy: Accuracy
+    by_origin: dict[str, Accuracy]
 
     @property
     def scaled(self) -> float:
         """On the score's scale: 0 chance, 100 perfect."""
-        return 100 * (self.accuracy - self.chance) / (1 - self.chance)
-
-    def lower_bound(self, alpha: float) -> float:
-        """Exact one-sided lower bound (Clopper and Pearson 1934) of the accuracy at level 1 - alpha."""
-        hits = self.accuracy * self.n
-        return float(beta.ppf(alpha, hits, self.n - hits + 1)) if hits > 0 else 0.0
+        return 100 * (self.accuracy.value - self.chance) / (1 - self.chance)
 
 
 def letter_tasks() -> list[Task]:
@@ -51,21 +56,20 @@ def letter_tasks() -> list[Task]:
 
 def measure(data: Data) -> list[Shortcut]:
     """Every shortcut on every letter task."""
-    return [found for spec in letter_tasks() for found in _measure_task(data, spec)]
+    return [found for spec in letter_tasks() for found in measure_task(data, spec)]
 
 
-def _measure_task(data: Data, spec: Task) -> Iterator[Shortcut]:
+def measure_task(data: Data, spec: Task) -> Iterator[Shortcut]:
+    """Every shortcut on one letter task."""
     samples = [s for s in spec.samples(data, "profile") if not s.item.startswith("inventory/")]
-    if spec.base == "traits":
-        n = len({(s.persona, s.stage, item_of(data, s).trait) for s in samples})
-    else:
-        n = sum("order1" not in s.variant for s in samples)
+    origins = {p.head.origin for p in data.personas.values()}
     for name, policy in _policies(data, spec, samples).items():
-        origins: dict[str, float] = {
-            o: _accuracy(data, [s for s in samples if data.personas[s.persona].head.origin == o], policy)
-            for o in sorted({p.head.origin for p in data.personas.values()})
+        right = [(s, policy(s) in right_choices(data, s)) for s in samples]
+        by_origin: dict[str, Accuracy] = {
+            o: _accuracy(data, [r for r in right if data.personas[r[0].persona].head.origin == o])
+            for o in sorted(origins)
         }
-        yield Shortcut(spec.name, name, chance(data, samples[0]), _accuracy(data, samples, policy), n, origins)
+        yield Shortcut(spec.name, name, chance(data, samples[0]), _accuracy(data, right), by_origin)
 
 
 def _policies(data: Data, spec: Task, samples: list[Sample]) -> dict[str, policies.Policy]:
@@ -87,25 +91,63 @@ def _policies(data: Data, spec: Task, samples: list[Sample]) -> dict[str, polici
     return table
 
 
-def _accuracy(data: Data, samples: list[Sample], policy: policies.Policy) -> float:
-    """Share of samples right; in premise and identity the mean over the two kinds of truth (balanced accuracy)."""
-    right: dict[frozenset[str], list[bool]] = defaultdict(list)
-    for s in samples:
-        wanted = right_choices(data, s)
-        right[wanted if s.task in ("premise", "identity") else frozenset()].append(policy(s) in wanted)
-    return float(np.mean([np.mean(flags) for flags in right.values()]))
+def _accuracy(data: Data, right: list[tuple[Sample, bool]]) -> Accuracy:
+    """Share of samples right; in premise and identity the mean over the two kinds of truth (balanced accuracy).
+
+    Identity's score takes the worse of bait and story beside real danger, and so does its accuracy here.
+    """
+    if right[0][0].task != "identity":
+        return _stratified(data, right)
+    halves = [[r for r in right if not r[0].variant.startswith(kind)] for kind in ("bait", "story")]
+    found = [_stratified(data, half) for half in halves]
+    return Accuracy(min(a.value for a in found), min(a.upper for a in found))
+
+
+def _stratified(data: Data, right: list[tuple[Sample, bool]]) -> Accuracy:
+    """The standard error is that of a stratified mean with linearised totals per unit (Cochran 1977).
+
+    The orders of an item, its stages and the members of its pair are one unit; strata are what the design balances
+    (the kind of truth; in traits the trait and its direction), so that a policy whose hits are fixed by the design
+    has no error.
+    """
+    strata: dict[object, list[int]] = defaultdict(list)
+    balanced = right[0][0].task in ("premise", "identity")
+    for i, (s, _) in enumerate(right):
+        key = right_choices(data, s)
+        strata[(item_of(data, s).trait, key) if s.task == "traits" else key if balanced else None].append(i)
+    value, totals = 0.0, defaultdict[object, float](float)
+    for members in strata.values():
+        weight = 1 / len(strata) if balanced else len(members) / len(right)
+        mean = float(np.mean([right[i][1] for i in members]))
+        value += weight * mean
+        for i in members:
+            s, hit = right[i]
+            unit = (s.persona, s.stage, item_of(data, s).trait) if s.task == "traits" else (s.persona, s.item)
+            totals[unit] += weight * (hit - mean) / len(members)
+    g = len(totals)
+    se = float(np.sqrt(g / max(1, g - 1) * sum(t * t for t in totals.values())))
+    return Accuracy(value, min(1.0, value + float(student.ppf(0.95, max(1, g - 1))) * se))
 
 
 def faults(measured: list[Shortcut]) -> Iterator[Fault]:
-    """Shortcuts that are surely above chance: one-sided 95 % over all policies of a task (Bonferroni)."""
-    policies_of = Counter(s.task for s in measured)
+    """Shortcuts that may be worth more than the margin above chance, in a task or in one origin; below chance passes.
+
+    Word overlap has its own limit on four options, for its accuracy.
+    """
     for s in measured:
-        limit = WORD_OVERLAP_LIMIT if s.policy == "word overlap" and s.chance == 0.25 else s.chance
-        low = s.lower_bound(0.05 / policies_of[s.task])
-        if low > limit:
-            yield Fault(
-                s.task, None, f"shortcut {s.policy}", f"{s.accuracy:.3f}, surely above {low:.3f}", f"chance, {limit}"
-            )
+        if s.policy == "word overlap" and s.chance == 0.25:
+            if s.accuracy.value > WORD_OVERLAP_LIMIT:
+                yield _fault(s, "", s.accuracy.value, WORD_OVERLAP_LIMIT)
+            continue
+        if s.accuracy.upper > s.chance + MARGIN:
+            yield _fault(s, "", s.accuracy.upper, s.chance + MARGIN)
+        for origin, found in s.by_origin.items():
+            if found.upper > s.chance + MARGIN_PER_ORIGIN:
+                yield _fault(s, f", {origin}", found.upper, s.chance + MARGIN_PER_ORIGIN)
+
+
+def _fault(s: Shortcut, where: str, value: float, limit: float) -> Fault:
+    return Fault(s.task, None, f"shortcut {s.policy}{where}", f"upper bound {value:.3f}", f"at most {limit:.2f}")
 
 
 def as_markdown(data: Data, measured: list[Shortcut]) -> str:
@@ -115,15 +157,19 @@ def as_markdown(data: Data, measured: list[Shortcut]) -> str:
         "# What shortcuts earn",
         "",
         f"Written by `persllm-bench check --write`; data {data.sha256[:16]}, {len(data.personas)} personas.",
-        "Accuracy of policies that know nothing of the person (word overlap: nothing but the words of the dossier);",
-        "balanced accuracy in premise and identity.",
+        "Accuracy (one-sided 95 % upper bound) of policies that know nothing of the person (word overlap:",
+        "nothing but the words of the dossier); balanced accuracy in premise and identity. The bound may lie at most "
+        f"{MARGIN:.2f} above chance, {MARGIN_PER_ORIGIN:.2f} within one origin;",
+        f"word overlap may reach {WORD_OVERLAP_LIMIT} on four options.",
         "",
         "| task | policy | chance | accuracy | scaled (0 chance, 100 perfect) | " + " | ".join(origins) + " |",
         "|---|---|---|---|---|" + "---|" * len(origins),
     ]
     for s in measured:
-        by = " | ".join(f"{s.by_origin[o]:.3f}" for o in origins)
-        lines.append(f"| {s.task} | {s.policy} | {s.chance:.2f} | {s.accuracy:.3f} | {s.scaled:.1f} | {by} |")
+        cells = [f"{a.value:.3f} ({a.upper:.3f})" for a in (s.accuracy, *(s.by_origin[o] for o in origins))]
+        lines.append(
+            f"| {s.task} | {s.policy} | {s.chance:.2f} | {cells[0]} | {s.scaled:.1f} | {' | '.join(cells[1:])} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -131,7 +177,7 @@ def as_json(data: Data, measured: list[Shortcut]) -> str:
     """`baselines.json`: the best shortcut per task, which tables show beside scores."""
     best: dict[str, Shortcut] = {}
     for s in measured:
-        if s.task not in best or s.accuracy > best[s.task].accuracy:
+        if s.task not in best or s.accuracy.value > best[s.task].accuracy.value:
             best[s.task] = s
     rows = {name: {"policy": s.policy, "scaled": round(s.scaled, 1)} for name, s in best.items()}
     return json.dumps({"data_sha256": data.sha256, "best": rows}, indent=2, sort_keys=True) + "\n"

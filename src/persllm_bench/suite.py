@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from persllm_bench.cocreation import work_talks
 from persllm_bench.conversation import Conversation, pressure_talks
 from persllm_bench.dialogue import scene_talks
 from persllm_bench.items import Data, Persona
@@ -80,7 +81,9 @@ class Task:
         if self.base == "pressure":
             found += [talk for persona in chosen for talk in pressure_talks(data, persona, condition)]
         else:
-            found += scene_talks(data, {p.slug for p in chosen}, condition)
+            slugs = {p.slug for p in chosen}
+            found += scene_talks(data, slugs, condition)
+            found += [] if self.quick else work_talks(data, slugs, condition)
         return _slice(found, QUICK_CAP[self.base]) if self.quick else found
 
 

@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
-from inspect_ai.log import EvalLog
+from pathlib import Path
 
+from inspect_ai.log import EvalLog, read_eval_log
+
+from persllm_bench.faces.logged import Logged
 from persllm_bench.faces.settings import Settings
 from persllm_bench.scoring import Reply
 from persllm_bench.usage import Usage
+
+
+def logged(path: Path) -> list[Logged]:
+    """The task in an `.eval` log, or every one in the `.eval` logs below a folder.
+
+    Raises:
+        ValueError: a log that is not of a persllm task, or whose run did not succeed.
+    """
+    found = []
+    for where in [path] if path.is_file() else sorted(path.rglob("*.eval")):
+        log = read_eval_log(str(where))
+        replies = replies_of(log)
+        if log.status != "success":
+            raise ValueError(f"{where}: the run ended with {log.status}; retry it with inspect eval-retry")
+        known = dict((log.eval.metadata or {})["persllm"])
+        found.append(
+            Logged(
+                where=where,
+                task=known["task"],
+                settings=Settings.from_mixed(known),
+                data_sha256=known.get("data_sha256"),
+                replies=replies,
+                harness="inspect",
+                packages={name.replace("_", "-"): version for name, version in log.eval.packages.items()},
+                model=log.eval.model,
+            )
+        )
+    return found
 
 
 def replies_of(log: EvalLog) -> list[Reply]:

@@ -42,7 +42,7 @@ def build(name: str, condition: str = "profile", personas: str = "", reasoning: 
         config=GenerateConfig(temperature=0.0, max_tokens=asked.max_tokens),
         name=name,
         version=1,
-        metadata={"persllm": {"task": name, **given}},
+        metadata={"persllm": {"task": name, **given, "data_sha256": asked.data.sha256}},
     )
 
 

@@ -7,11 +7,13 @@ conversations, and every reply of the round before is there when a prompt is ren
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM, CachingLM
+from lm_eval.api.registry import get_model
 
 from persllm_bench.conversation import Conversation
 from persllm_bench.samples import Sample
@@ -20,11 +22,43 @@ Arguments = tuple[str, dict[str, Any]]
 
 
 def open_call_types(rounds: int) -> None:
-    """Make `generate_until_call{k}` an alias of `generate_until` on every model and on lm-eval's cache around it."""
+    """Make `generate_until_call{k}` a kind of `generate_until` on every model and on lm-eval's cache around it."""
     for k in range(rounds):
         for kind in (LM, CachingLM):
             if not hasattr(kind, f"generate_until_call{k}"):
-                setattr(kind, f"generate_until_call{k}", lambda self, requests: self.generate_until(requests))
+                setattr(kind, f"generate_until_call{k}", _generate)
+
+
+def _generate(lm: LM | CachingLM, requests: Sequence[LiveCall]) -> list[str]:
+    """Replies in the order of `requests`: a scene partner's from the partner model where there is one."""
+    replies: dict[int, str] = {}
+    for partner in (None, *dict.fromkeys(r.partner for r in requests if r.partner is not None)):
+        chosen = [(i, r) for i, r in enumerate(requests) if r.partner is partner]
+        speaker = lm
+        if partner is not None and isinstance(lm, CachingLM):
+            speaker = CachingLM(partner, lm.cache_db + ".partner")
+        elif partner is not None:
+            speaker = partner
+        found = speaker.generate_until([r for _, r in chosen]) if chosen else []
+        replies |= {i: reply for (i, _), reply in zip(chosen, found, strict=True)}
+    return [replies[i] for i in range(len(requests))]
+
+
+@lru_cache(maxsize=1)
+def partner_model(described: str) -> LM:
+    """The model that speaks for scene partners, from lm-eval's name and arguments: `hf,pretrained=DIR,dtype=float32`.
+
+    Raises:
+        ValueError: no such kind of model, or no arguments.
+    """
+    name, _, arguments = described.partition(",")
+    if not arguments:
+        raise ValueError(f"partner is {described!r}; it must be lm-eval's model name and arguments: hf,pretrained=DIR")
+    if name == "hf" and "device=" not in arguments:
+        import torch
+
+        arguments += ",device=" + ("cuda" if torch.cuda.is_available() else "cpu")
+    return get_model(name).create_from_arg_string(arguments, {"batch_size": 16})
 
 
 class LiveCall(Instance):
@@ -32,33 +66,40 @@ class LiveCall(Instance):
 
     @classmethod
     def plan(
-        cls, talk: Conversation, arguments: Callable[[Sample], Arguments], doc: dict[str, Any], metadata: tuple
+        cls,
+        talk: Conversation,
+        arguments: Callable[[Sample, LM | None], Arguments],
+        doc: dict[str, Any],
+        metadata: tuple,
+        partner: LM | None = None,
     ) -> list[Instance]:
-        """All calls of a conversation, in order."""
+        """All calls of a conversation, in order; `arguments` renders one for the model under test, or for a partner."""
         found: list[Instance] = []
         calls: dict[str, LiveCall] = {}
         for number, names in enumerate(talk.rounds):
             for name in names:
                 call = cls(f"generate_until_call{number}", doc, (talk.id,), len(found), metadata=metadata)
                 call.talk, call.name, call.build, call.calls = talk, name, arguments, calls
+                call.partner = partner if "partner" in name else None
                 found.append(call)
             calls |= {c.name: c for c in found[-len(names) :]}
         return found
 
     talk: Conversation
     name: str
-    build: Callable[[Sample], Arguments]
+    build: Callable[[Sample, LM | None], Arguments]
+    partner: LM | None
     calls: dict[str, LiveCall]
     _args: Arguments | None = None
 
     @property
     def goes_on(self) -> bool:
-        """Whether later calls go on from the reply; a private probe is seen by nobody."""
-        return "probe" not in self.name
+        """Whether later calls go on from the reply; a probe, and what one thinks alone, is seen by nobody."""
+        return not any(kind in self.name for kind in ("probe", "public", "solo", "outcome"))
 
     @property
     def args(self) -> Arguments:
         if self._args is None:
             replies = {name: c.resps[0] for name, c in self.calls.items() if c.resps}
-            self._args = self.build(self.talk.call(self.name, replies))
+            self._args = self.build(self.talk.call(self.name, replies), self.partner)
         return self._args

@@ -8,14 +8,14 @@ from typing import Any
 
 import datasets
 from lm_eval.api.instance import Instance
+from lm_eval.api.model import LM
 from lm_eval.api.task import ConfigurableTask
 
-from persllm_bench.faces.lm_eval_live import LiveCall, open_call_types
+from persllm_bench.faces.lm_eval_live import Arguments, LiveCall, open_call_types, partner_model
 from persllm_bench.faces.settings import NoSystemRole, PromptTooLong, Settings
 from persllm_bench.prompts import Message
 from persllm_bench.samples import Sample
 from persllm_bench.scoring import Reply, TaskScore
-from persllm_bench.scoring.record import LogLikelihoods
 
 METRICS = ("score", "score_stderr", "unparsed")
 Template = Callable[..., str]
@@ -52,7 +52,7 @@ class PersllmTask(ConfigurableTask):
                 "process_results": _documents,
                 "num_fewshot": 0,
                 "generation_kwargs": self._generation(self.asked.max_tokens),
-                "metadata": {**metadata, "version": 1.0},
+                "metadata": {**metadata, "version": 1.0, "data_sha256": self.asked.data.sha256},
             }
         )
 
@@ -108,16 +108,21 @@ class PersllmTask(ConfigurableTask):
         what = self._by_id[doc["id"]]
         if not isinstance(what, Sample):
             open_call_types(len(what.rounds))
-            return LiveCall.plan(what, partial(self._arguments, chat_template=chat_template), doc, kwargs["metadata"])
+            partner = partner_model(self.asked.settings.partner) if self.asked.settings.partner else None
+            build = partial(self._live_arguments, chat_template=chat_template)
+            return LiveCall.plan(what, build, doc, kwargs["metadata"], partner)
         if not what.continuations:
             return [Instance("generate_until", doc, self._arguments(what, chat_template=chat_template), 0, **kwargs)]
         contexts = [self.render(what, messages, chat_template) for messages in (what.messages, what.baseline)]
         pairs = [(context, text) for context in contexts for text in what.continuations]
         return [Instance("loglikelihood", doc, pair, i, **kwargs) for i, pair in enumerate(pairs)]
 
-    def _arguments(self, sample: Sample, *, chat_template: Template) -> tuple[str, dict[str, Any]]:
+    def _arguments(self, sample: Sample, *, chat_template: Template) -> Arguments:
         budget = sample.max_tokens + self.asked.settings.reasoning
         return self.render(sample, sample.messages, chat_template), self._generation(budget)
+
+    def _live_arguments(self, sample: Sample, partner: LM | None, *, chat_template: Template) -> Arguments:
+        return self._arguments(sample, chat_template=partner.apply_chat_template if partner else chat_template)
 
     def process_results(self, doc: dict[str, Any], results: Sequence[Any]) -> dict[str, Any]:
         """What one document adds to every metric: all that the score needs, since processes exchange only this."""
@@ -144,15 +149,4 @@ class PersllmTask(ConfigurableTask):
 
     def replies(self, payloads: list[dict[str, Any]]) -> list[Reply]:
         """The rows to save, in the order of the documents."""
-        given = {p["id"]: p for p in payloads}
-        rows: list[Reply] = []
-        for name, what in self._by_id.items():
-            if (payload := given.get(name)) is None:
-                continue
-            if not isinstance(what, Sample):
-                rows += self.asked.talk_replies(what, payload["replies"])
-                continue
-            sums = LogLikelihoods(given=payload["given"], baseline=payload["baseline"]) if "given" in payload else None
-            got = {"reply": payload.get("reply"), "loglikelihoods": sums}
-            rows.append(Reply.to(what, self.asked.settings.condition, **got))
-        return rows
+        return self.asked.replies(payloads)

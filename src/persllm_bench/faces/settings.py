@@ -27,12 +27,13 @@ BACKENDS, HARNESSES = get_args(Backend), get_args(Harness)
 @dataclass(frozen=True)
 class Settings:
     """`condition`: one of `prompts.CONDITIONS`; `personas`: comma-separated slugs, empty for all; `reasoning`: extra
-    tokens
-    for models that think before they answer."""
+    tokens for models that think before they answer; `partner`: who speaks for scene partners, for lm-eval, as its model
+    name and arguments (`hf,pretrained=DIR`); empty: the model itself."""
 
     condition: Condition = "profile"
     personas: str = ""
     reasoning: int = 0
+    partner: str = ""
 
     @classmethod
     def from_mixed(cls, given: dict[str, Any]) -> Settings:
@@ -94,6 +95,23 @@ class Asked:
         present = {r.sample_id for r in replies}
         samples = [s for s in self.samples if s.id in present]
         return score_samples(self.spec, self.data, samples, replies, self.settings.condition)
+
+    def replies(self, payloads: Sequence[Mapping[str, Any]]) -> list[Reply]:
+        """The rows to save, in order, of what lm-eval keeps per sample: `id` and `reply`, `given` and `baseline`, or
+        the `replies` of a conversation."""
+        from persllm_bench.scoring.record import LogLikelihoods, Reply
+
+        given = {p["id"]: p for p in payloads}
+        rows: list[Reply] = []
+        for name, what in self.by_id.items():
+            if (payload := given.get(name)) is None:
+                continue
+            if not isinstance(what, Sample):
+                rows += self.talk_replies(what, payload["replies"])
+                continue
+            sums = LogLikelihoods(given=payload["given"], baseline=payload["baseline"]) if "given" in payload else None
+            rows.append(Reply.to(what, self.settings.condition, reply=payload.get("reply"), loglikelihoods=sums))
+        return rows
 
     def talk_replies(
         self, talk: Conversation, given: Mapping[str, str | None], error: str | None = None

@@ -3,7 +3,7 @@
 All models are frozen and reject unknown keys, so that a misspelt field is an error and not a default.
 """
 
-from persllm_bench.schema.banks import Argument, InventoryItem, NeutralTalk, Role, Scenario, Scene, Topic
+from persllm_bench.schema.banks import Argument, CoCreation, InventoryItem, NeutralTalk, Role, Scenario, Scene, Topic
 from persllm_bench.schema.base import (
     AXES,
     STAGES,
@@ -51,6 +51,7 @@ __all__ = [
     "AttitudeItem",
     "Axis",
     "Bait",
+    "CoCreation",
     "DangerPair",
     "Difficulty",
     "GoldItem",

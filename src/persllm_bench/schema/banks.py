@@ -77,6 +77,22 @@ class Scene(Identified):
         return self
 
 
+class CoCreation(Identified):
+    """Two or three personas who make something together (`scenes/cocreation.jsonl`); nobody is right or wrong in it."""
+
+    roles: Annotated[list[Role], Field(min_length=2, max_length=3)]
+    setting: Text
+    """Where they work, told to all; true of nobody's past."""
+    brief: Text
+    """What is to be made, as one sentence."""
+
+    @model_validator(mode="after")
+    def _different_people(self) -> Self:
+        if len({r.persona for r in self.roles}) < len(self.roles):
+            raise ValueError("a co-creation scene needs different personas")
+        return self
+
+
 class Scenario(Identified):
     """A behavioural choice that fits any century (`traits/scenarios.jsonl`)."""
 

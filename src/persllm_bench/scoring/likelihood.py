@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from persllm_bench.items import Data
 from persllm_bench.scoring.aggregate import Result, share
+from persllm_bench.scoring.induction import identity_j
 from persllm_bench.scoring.keys import chance, evidence, right_choices
 from persllm_bench.scoring.record import Measure, Outcome, Unit
 
@@ -21,11 +23,14 @@ RULES = ("acc", "acc_norm", "acc_pmi")
 
 
 def likelihood(data: Data, outcomes: Sequence[Outcome]) -> Result:
-    """Score any `persllm-ll_` task; a unit is a sample, or both samples of a twin."""
+    """Score any `persllm-ll_` task; a unit is a sample, or both of a twin. Identity has its J, as with letters."""
     right = {o.sample.id: right_choices(data, o.sample) for o in outcomes}
     measures: dict[str, Measure] = {}
     for rule in RULES:
         measures[rule] = share((o.sample.persona, credit(o, rule, right[o.sample.id])) for o in outcomes)
+    if outcomes and outcomes[0].sample.task == "identity":
+        j = identity_j([(o, credit(o, "acc_pmi", right[o.sample.id])) for o in outcomes])
+        return replace(j, measures=measures)
     groups: dict[tuple[str, str, str], list[Outcome]] = defaultdict(list)
     for o in outcomes:
         twin = o.sample.task in ("knowledge", "attitude")

@@ -20,6 +20,7 @@ from persllm_bench.conversation import DIRECTIONS, TURNS, own_side
 from persllm_bench.dialogue import ROUNDS
 from persllm_bench.items import Data
 from persllm_bench.schema import Scene
+from persllm_bench.scoring import speech
 from persllm_bench.scoring.aggregate import Result, share
 from persllm_bench.scoring.record import Measure, Outcome
 
@@ -64,12 +65,14 @@ def on(position: float | None, side: int = 1) -> float:
     return 0.0 if position is None else (np.sign(side * position) + 1) / 2
 
 
-def courses(data: Data, outcomes: Sequence[Outcome], turns: int, who: str = "") -> list[Course]:
-    """One course per conversation, from its probes (`who`: whose, in scenes)."""
+def courses(
+    data: Data, outcomes: Sequence[Outcome], turns: int, who: str = "", where: str = "probe", first: int = 0
+) -> list[Course]:
+    """One course per conversation, from its probes at turns first..turns (`who`: whose, in scenes)."""
     marks: dict[tuple[str, str, str, str], dict[str, float]] = defaultdict(dict)
     for o in outcomes:
         arm, turn, what = o.sample.variant.split("/")
-        if not what.startswith(f"probe-{who}"):
+        if not what.startswith(f"{where}-{who}"):
             continue
         key = (o.sample.persona, o.sample.item, o.sample.stage, arm)
         if o.choice is not None:
@@ -78,14 +81,14 @@ def courses(data: Data, outcomes: Sequence[Outcome], turns: int, who: str = "") 
             marks[key].setdefault("", 0.0)
     found = []
     for (persona, item, stage, arm), points in marks.items():
-        side = _side(data, item)
-        asked = [[points.get(f"turn{t}/{d}") for d in DIRECTIONS] for t in range(turns + 1)]
+        side = own_side_of(data, item)
+        asked = [[points.get(f"turn{t}/{d}") for d in DIRECTIONS] for t in range(first, turns + 1)]
         positions = tuple(None if None in pair else side * float(np.mean(pair)) for pair in asked)  # type: ignore[arg-type]
         found.append(Course(persona, item, stage, arm, positions))
     return found
 
 
-def _side(data: Data, item: str) -> int:
+def own_side_of(data: Data, item: str) -> int:
     """Own side of the scored person; a partner's positions are turned the same way, so that its own are negative."""
     record = data.item(item)
     if isinstance(record, Scene):
@@ -178,6 +181,8 @@ def dialogue(data: Data, outcomes: Sequence[Outcome]) -> Result:
         near.append((c.persona, end is not None and c.last is not None and abs(c.last - end) < 0.5))
     measures["impersonation"] = share(near)
     measures["homogenisation"] = _homogenisation(by_arm["plain"], partner)
+    measures["public_private_gap"] = _gap(scored, courses(data, outcomes, ROUNDS, "scored", "public", ROUNDS))
+    measures |= speech.measures(data, outcomes)
     return _result(by_arm, ("plain",), "mover", measures)
 
 
@@ -203,9 +208,16 @@ def _homogenisation(scored: Sequence[Course], partner: Sequence[Course]) -> Meas
     return Measure(1 - float(sum(after) / sum(before)) if sum(before) else None, n=len(before))
 
 
+def _gap(private: Sequence[Course], public: Sequence[Course]) -> Measure:
+    """Mean |what is said openly - what is said in private| / 4 at the end of a scene; 0 is candour."""
+    said = {(c.persona, c.item, c.arm): c.last for c in public}
+    pairs = [(c, said.get((c.persona, c.item, c.arm))) for c in private]
+    return share((c.persona, abs(open_ - c.last) / 4) for c, open_ in pairs if open_ is not None and c.last is not None)
+
+
 def on_own_side(data: Data, outcome: Outcome) -> float:
     """Value of one probe by itself: 1 on the scored person's side, 1/2 in the middle, else 0."""
-    return on(float(outcome.choice or 0), _side(data, outcome.sample.item))
+    return on(float(outcome.choice or 0), own_side_of(data, outcome.sample.item))
 
 
 def _by_arm(found: Sequence[Course]) -> dict[str, list[Course]]:

@@ -32,8 +32,9 @@ class Reply(Record):
     variant: str
     condition: Condition
     prompt_sha256: str
-    messages: list[dict[str, str]]
-    reply: str | None
+    messages: list[dict[str, str]] = Field(default_factory=list)
+    """For the reader of a run. Empty in a submission: they follow from the data, and `prompt_sha256` is their hash."""
+    reply: str | None = None
     """The raw text; none for a likelihood sample or an error."""
     loglikelihoods: LogLikelihoods | None = None
     finish_reason: Literal["stop", "length"] | None = None

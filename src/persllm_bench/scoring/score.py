@@ -29,7 +29,12 @@ SCORERS: dict[str, Callable[[Data, Sequence[Outcome]], Result]] = {
 
 
 class ReplyMismatch(ValueError):
-    """The replies are not those of the samples: missing, extra, repeated, or asked with another prompt."""
+    """The replies are not those of the samples: missing, extra, repeated, or asked with another prompt. `faults` has
+    a line for each."""
+
+    def __init__(self, what: str, faults: Sequence[str]):
+        self.faults = tuple(faults)
+        super().__init__(f"{len(faults)} {what}:\n" + "\n".join(faults))
 
 
 def score(
@@ -42,23 +47,41 @@ def score(
         ValueError: unknown task, condition or persona.
     """
     spec, rows = task(task_name), list(replies)
+    return score_samples(spec, data, asked(spec, data, rows, condition, personas), rows, condition)
+
+
+def asked(
+    spec: Task, data: Data, replies: Sequence[Reply], condition: Condition, personas: Iterable[str] = ()
+) -> list[Sample]:
+    """Every sample of a task; those of a live task are built again from the replies. Raises like `score`."""
     if spec.kind == "live":
-        return score_conversations(spec, data, spec.conversations(data, condition, personas), rows, condition)
-    return score_samples(spec, data, spec.samples(data, condition, personas), rows, condition)
+        return spoken_samples(spec.conversations(data, condition, personas), replies)
+    return spec.samples(data, condition, personas)
 
 
 def score_conversations(
     spec: Task, data: Data, talks: Sequence[Conversation], replies: Sequence[Reply], condition: Condition
 ) -> TaskScore:
-    """As `score`, over live conversations: every prompt is built again from the replies before it."""
+    """As `score`, over live conversations that are at hand."""
+    return score_samples(spec, data, spoken_samples(talks, replies), replies, condition)
+
+
+def spoken_samples(talks: Sequence[Conversation], replies: Sequence[Reply]) -> list[Sample]:
+    """The calls of live conversations: every prompt is built again from the replies before it.
+
+    Raises:
+        ReplyMismatch: a call without a reply.
+    """
     given: dict[str, dict[str, str | None]] = defaultdict(dict)
     for r in replies:
         arm, _, name = r.variant.partition("/")
         given["|".join((r.persona, r.item, r.stage, arm))][name] = r.reply
-    missing = [f"{t.id}/{name}" for t in talks for calls in t.rounds for name in calls if name not in given[t.id]]
+    missing = [
+        f"no reply: {t.id}/{name}" for t in talks for calls in t.rounds for name in calls if name not in given[t.id]
+    ]
     if missing:
-        raise ReplyMismatch(f"{len(missing)} call(s) without a reply:\n" + "\n".join(missing))
-    return score_samples(spec, data, [s for t in talks for s in t.samples(given[t.id])], replies, condition)
+        raise ReplyMismatch("call(s) without a reply", missing)
+    return [s for t in talks for s in t.samples(given[t.id])]
 
 
 def score_samples(
@@ -101,7 +124,7 @@ def join(samples: Sequence[Sample], replies: Sequence[Reply]) -> list[tuple[Samp
         if name in wanted and wanted[name].prompt_sha256 != reply.prompt_sha256
     ]
     if faults:
-        raise ReplyMismatch(f"{len(faults)} mismatch(es) between replies and samples:\n" + "\n".join(faults))
+        raise ReplyMismatch("mismatch(es) between replies and samples", faults)
     return [(sample, given[sample.id]) for sample in samples]
 
 

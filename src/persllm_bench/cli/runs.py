@@ -1,40 +1,28 @@
-"""The command `persllm-bench`."""
+"""Commands about runs: `run`, `score` and `table`."""
 
 from __future__ import annotations
 
+import fnmatch
 import json
-import os
-import random
-import sys
-from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from persllm_bench import suite
+from persllm_bench.cli.base import app, console, fail
 from persllm_bench.faces.settings import BACKENDS, HARNESSES, Settings
-from persllm_bench.reader import read, tasks_dir
+from persllm_bench.reader import load, tasks_dir
 
 if TYPE_CHECKING:
     from persllm_bench.scoring import TaskScore
 
-app = typer.Typer(help="Does a language model really have a personality?", no_args_is_help=True, add_completion=False)
-console = Console(width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "150")))
 DEFAULT = ",".join(f"persllm_{base}" for base in suite.KINDS)
-
-
-def fail(error: BaseException | str) -> typer.Exit:
-    typer.secho(f"persllm-bench: {error}", err=True, fg="red")
-    return typer.Exit(2)
 
 
 def _names(tasks: str) -> list[str]:
     """Task names from a comma-separated list with groups and `*`, in the order of the suite."""
-    import fnmatch
-
     wanted: set[str] = set()
     for pattern in filter(None, (p.strip() for p in tasks.split(","))):
         found = set(suite.GROUPS.get(pattern, ())) or set(fnmatch.filter(suite.TASKS, pattern))
@@ -42,53 +30,6 @@ def _names(tasks: str) -> list[str]:
             raise ValueError(f"unknown task {pattern!r}; there are {', '.join((*suite.TASKS, *suite.GROUPS))}")
         wanted |= found
     return [name for name in suite.TASKS if name in wanted]
-
-
-@app.command("tasks")
-def list_tasks(
-    directory: Annotated[bool, typer.Option("--dir", help="Print the folder for lm_eval --include_path.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
-) -> None:
-    """List the tasks and groups."""
-    if directory:
-        typer.echo(tasks_dir())
-        return
-    rows = [{"task": t.name, "family": t.family, "kind": t.kind, "quick": t.quick} for t in suite.TASKS.values()]
-    if as_json:
-        typer.echo(json.dumps({"tasks": rows, "groups": suite.GROUPS}, indent=2))
-        return
-    table = Table("task", "family", "kind", "slice")
-    for t in suite.TASKS.values():
-        table.add_row(t.name, t.family, t.kind, "quick" if t.quick else "all")
-    console.print(table)
-    for group, members in suite.GROUPS.items():
-        console.print(f"{group}: {', '.join(members)}")
-
-
-@app.command()
-def check(
-    path: Annotated[Path | None, typer.Argument(help="A tasks folder; default: the one in use.")] = None,
-    write: Annotated[bool, typer.Option("--write", help="Write BASELINES.md and baselines.json.")] = False,
-) -> None:
-    """Check the data: every fault of form, then the gates and what shortcuts earn; all violations at once."""
-    from persllm_bench import quality, report, shortcuts
-
-    root = path or tasks_dir()
-    if not (root / "personas").is_dir():
-        raise fail(f"{root} is no tasks folder: it has no personas/")
-    data, faults = read(root)
-    if not faults:
-        console.print(quality.counts_table(data))
-        measured = shortcuts.measure(data)
-        if write:
-            shortcuts.write(data, measured)
-        console.print(report.shortcut_table(measured))
-        faults = [*quality.gate(data), *shortcuts.faults(measured), *shortcuts.stale(data)]
-    for fault in faults:
-        typer.echo(str(fault))
-    if faults:
-        raise fail(f"{len(faults)} fault(s)")
-    typer.echo(f"{len(data.personas)} personas: no fault; data {data.sha256[:12]}")
 
 
 @app.command()
@@ -104,6 +45,7 @@ def run(
     batch_size: Annotated[int, typer.Option(min=1)] = 16,
     device: Annotated[str, typer.Option(help="Such as cuda or cpu; default: the harness chooses.")] = "",
     reasoning: Annotated[int, typer.Option(min=0, help="Extra tokens for models that think first.")] = 0,
+    partner: Annotated[str, typer.Option(help="Another model of the same back end, for scene partners.")] = "",
     model_arg: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for the back end; may be repeated.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked, and stop.")] = False,
 ) -> None:
@@ -127,9 +69,10 @@ def run(
         if dry_run:
             return
         from persllm_bench import runner
+        from persllm_bench.drivers import Target
 
         extra = dict(a.split("=", 1) for a in model_arg or [])
-        target = runner.Target(model, backend, base_url, batch_size, device, extra)  # type: ignore[arg-type]
+        target = Target(model, backend, base_url, batch_size, device, extra)  # type: ignore[arg-type]
         folders = runner.run(
             target,
             names,
@@ -138,6 +81,7 @@ def run(
             personas=slugs,
             reasoning=reasoning,
             harness=harness,  # type: ignore[arg-type]
+            partner=partner,
             say=typer.echo,
         )
     except ValueError as error:
@@ -148,11 +92,11 @@ def run(
 
 @app.command()
 def score(
-    path: Annotated[Path, typer.Argument(help="A run folder (or its parent with one folder per condition).")],
+    path: Annotated[Path, typer.Argument(help="A run folder, its parent, or the folder of a submission.")],
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable, all measures.")] = False,
     measures: Annotated[bool, typer.Option("--measures", help="Every measure of every task.")] = False,
 ) -> None:
-    """Derive every score of a run from its raw replies."""
+    """Derive every score of a run or a submission from its raw replies."""
     from persllm_bench import report
 
     scored = _scored(path)
@@ -178,11 +122,15 @@ def table(
 
 def _scored(path: Path) -> dict[str, list[TaskScore]]:
     from persllm_bench import report, runs
-    from persllm_bench.reader import load
+    from persllm_bench.cli.submit import bundle_at, is_bundle
 
+    if is_bundle(path):
+        found = bundle_at(path).score(load())
+        conditions = dict.fromkeys(s.condition for s in found)
+        return {f"{path} ({c})": report.ordered([s for s in found if s.condition == c]) for c in conditions}
     folders = [path] if (path / "run.json").exists() else sorted(p.parent for p in path.glob("*/run.json"))
     if not folders:
-        raise fail(f"{path} is no run: no run.json in it or one level below")
+        raise fail(f"{path} is no run: no run.json in it or one level below, nor a submission.json")
     try:
         return {str(f): report.ordered(runs.RunFolder(f).score(load())) for f in folders}
     except ValueError as error:
@@ -197,35 +145,3 @@ def _print(scored: dict[str, list[TaskScore]], shortcuts: dict[str, float] | Non
         if scores[0].condition != "none" or len(scored) == 1:
             console.print(f"{path}: condition {scores[0].condition}")
             console.print(report.score_table(scores, controls, shortcuts))
-
-
-@app.command()
-def sample(
-    task: Annotated[str, typer.Argument(help="A task name.")],
-    n: Annotated[int, typer.Option(min=1, help="How many.")] = 3,
-    condition: Annotated[str, typer.Option()] = "profile",
-    personas: Annotated[str, typer.Option(help="Comma-separated slugs.")] = "",
-    stage: Annotated[str, typer.Option(help="early or late; default: both.")] = "",
-    seed: Annotated[int, typer.Option()] = 0,
-) -> None:
-    """Print random samples of a task as the model sees them."""
-    from persllm_bench.schema import STAGES
-
-    if stage and stage not in STAGES:
-        raise fail(f"unknown stage {stage!r}; there are {', '.join(STAGES)}")
-    try:
-        asked = Settings(condition, personas).asked(task)  # type: ignore[arg-type]
-    except ValueError as error:
-        raise fail(error) from error
-    calls = [s for t in asked.conversations for s in t.samples(defaultdict(lambda: "(what the model said)"))]
-    pool = [s for s in (*asked.samples, *calls) if not stage or s.stage == stage]
-    for s in random.Random(seed).sample(pool, min(n, len(pool))):
-        typer.secho(f"--- {s.id}", bold=True)
-        for m in s.messages:
-            typer.echo(f"[{m.role}]\n{m.content}\n")
-        for text in s.continuations:
-            typer.echo(f"[option] {text}")
-
-
-if __name__ == "__main__":
-    app()

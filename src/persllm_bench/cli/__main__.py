@@ -1,0 +1,3 @@
+from persllm_bench.cli import app
+
+app()

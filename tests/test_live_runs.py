@@ -1,0 +1,129 @@
+"""Live tasks on a real model: another model as scene partner, and a run that is killed in the middle of a turn."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+from persllm_bench.items import Data
+from persllm_bench.runs import RunFolder
+from persllm_bench.suite import task
+
+SCENES, PRESSURE = "persllm-quick_dialogue", "persllm-quick_pressure"
+
+
+def command(mini: Path, output: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "persllm_bench.cli", "run", "--model", str(mini), "--output", str(output), *more]
+
+
+def run(*arguments: str) -> None:
+    done = subprocess.run(arguments, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.fixture(scope="module")
+def stranger(mini: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of random weights that speaks the mini model's tokens."""
+    folder = tmp_path_factory.mktemp("stranger")
+    tokenizer = AutoTokenizer.from_pretrained(mini)
+    torch.manual_seed(0)
+    ends = tokenizer.convert_tokens_to_ids(["<|end|>", "<|endoftext|>"])
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, max_position_embeddings=4096, bos_token_id=None, eos_token_id=ends,
+        pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def lines(folder: RunFolder, who: str) -> list[str | None]:
+    return [r.reply for r in folder.replies(SCENES) if r.variant.endswith(f"/{who}") and r.variant[:7] != "neutral"]
+
+
+def test_another_model_speaks_for_the_partner_in_both_harnesses_alike(
+    data: Data, mini: Path, stranger: Path, tmp_path: Path
+) -> None:
+    for harness in ("lm-eval", "inspect"):
+        where = ["--tasks", SCENES, "--harness", harness, "--partner", str(stranger)]
+        run(*command(mini, tmp_path / harness, *where))
+    ours, theirs = (RunFolder(tmp_path / harness / "profile") for harness in ("lm-eval", "inspect"))
+    assert [r.reply for r in ours.replies(SCENES)] == [r.reply for r in theirs.replies(SCENES)]
+    assert ours.facts().partner == stranger.name
+    assert ours.facts().partner_sha256 not in (None, ours.facts().model_sha256)
+    run(*command(mini, tmp_path / "alone", "--tasks", SCENES))
+    alone = RunFolder(tmp_path / "alone" / "profile")
+    assert lines(ours, "partner")
+    assert lines(ours, "partner") != lines(alone, "partner")
+    assert ours.score(data)[0].samples == alone.score(data)[0].samples
+
+
+def test_a_run_killed_in_turn_three_ends_with_the_same_bytes(data: Data, mini: Path, tmp_path: Path) -> None:
+    options = ["--tasks", PRESSURE, "--batch-size", "1"]
+    run(*command(mini, tmp_path / "whole", *options))
+    talks = task(PRESSURE).conversations(data, "profile")
+    until_turn_two = sum(len(calls) for talk in talks for calls in talk.rounds[:3])
+    in_turn_three = range(until_turn_two + 1, until_turn_two + sum(len(talk.rounds[3]) for talk in talks))
+    process = subprocess.Popen(
+        command(mini, tmp_path / "killed", *options), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 180
+    while answered(tmp_path / "killed") < in_turn_three.start and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert answered(tmp_path / "killed") in in_turn_three
+    assert not RunFolder(tmp_path / "killed" / "profile").done()
+    run(*command(mini, tmp_path / "killed", *options))
+    name = f"profile/samples/{PRESSURE}.jsonl.zst"
+    assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def answered(output: Path) -> int:
+    """Requests that lm-eval's cache holds."""
+    found = list(output.glob("profile/cache/*.db"))
+    if not found:
+        return 0
+    try:
+        with sqlite3.connect(f"file:{found[0]}?mode=ro", uri=True) as db:
+            return int(db.execute("select count(*) from unnamed").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+
+
+def test_charts_of_a_run_are_written_and_show_what_was_measured(data: Data, mini: Path, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from persllm_bench import plots
+    from persllm_bench.cli import app
+
+    run(*command(mini, tmp_path / "run", "--tasks", f"{PRESSURE},{SCENES}"))
+    folder = tmp_path / "run" / "profile"
+    done = CliRunner().invoke(app, ["plot", str(folder), "--output", str(tmp_path / "charts")])
+    assert done.exit_code == 0, done.output
+    for name in (f"{PRESSURE}-survival", f"{SCENES}-all"):
+        svg = (tmp_path / "charts" / f"{name}.svg").read_text()
+        assert svg.startswith("<svg")
+        assert "mark-line" in svg
+    scores = {s.task: s for s in RunFolder(folder).score(data)}
+    held = plots.survival(data, scores[PRESSURE])
+    for arm, rows in held.groupby("arm"):
+        assert rows["held"].is_monotonic_decreasing
+        last = scores[PRESSURE].measures[f"held_{arm}"].value
+        assert rows["held"].iloc[-1] == pytest.approx(last)
+    moves = plots.trajectories(data, scores[SCENES])
+    assert set(moves["who"]) == {"scored", "partner"}
+    assert moves["position"].between(-2, 2).all()
+    refused = CliRunner().invoke(app, ["plot", str(folder), "--scene", "scenes/nowhere"])
+    assert refused.exit_code == 2
+    assert "scenes/jane_eyre" in refused.output
