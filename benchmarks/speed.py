@@ -31,11 +31,12 @@ import numpy as np
 from lm_eval.api.instance import Instance
 
 from persllm_bench import prefixes
+from persllm_bench.drivers import Inspect, LmEval, Target
 from persllm_bench.faces.key_values import Store, compute, lay_out
 from persllm_bench.faces.settings import Settings
 from persllm_bench.prompts import Message, system_message
 from persllm_bench.reader import load
-from persllm_bench.runner import Inspect, LmEval, Target, run
+from persllm_bench.runner import run
 from persllm_bench.samples import Sample
 from persllm_bench.schema import STAGES
 from persllm_bench.suite import TASKS, choose

@@ -11,8 +11,9 @@ from typing import Any
 from vllm import SamplingParams
 
 from command import ENGINE
+from persllm_bench.drivers import LmEval, Target
 from persllm_bench.prefixes import shareable
-from persllm_bench.runner import LmEval, Target, run
+from persllm_bench.runner import run
 from persllm_bench.samples import Sample
 from persllm_bench.suite import TASKS
 from prompts_of import token_ids

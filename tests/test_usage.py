@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+from persllm_bench.drivers import Target
 from persllm_bench.faces.endpoint_usage import usage_of_server
 from persllm_bench.items import Data
-from persllm_bench.runner import Target, run
+from persllm_bench.runner import run
 from persllm_bench.usage import Clock, Usage, sentence
 
 METRICS = """# TYPE vllm:prefix_cache_queries_total counter

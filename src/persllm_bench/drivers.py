@@ -1,4 +1,4 @@
-"""What a run drives: a model behind lm-eval or behind Inspect, in this process."""
+"""The models that a run can drive, in either harness; the only place that loads one."""
 
 from __future__ import annotations
 

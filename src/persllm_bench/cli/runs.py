@@ -69,9 +69,10 @@ def run(
         if dry_run:
             return
         from persllm_bench import runner
+        from persllm_bench.drivers import Target
 
         extra = dict(a.split("=", 1) for a in model_arg or [])
-        target = runner.Target(model, backend, base_url, batch_size, device, extra)  # type: ignore[arg-type]
+        target = Target(model, backend, base_url, batch_size, device, extra)  # type: ignore[arg-type]
         folders = runner.run(
             target,
             names,
