@@ -46,7 +46,7 @@ test: $(VENV)/.installed $(ACTIONLINT)
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy
 	$(BIN)/persllm-bench check
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 clean:
 	rm -rf $(VENV) $(RESULTS)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from typer.testing import CliRunner, Result
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -47,10 +48,15 @@ def _run(mini: Path, output: Path, harness: str) -> None:
 
 @pytest.fixture(scope="session")
 def quick_runs(mini: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The quick slice through both harnesses."""
-    paths = {harness: tmp_path_factory.mktemp(harness) for harness in ("lm-eval", "inspect")}
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda harness: _run(mini, paths[harness], harness), paths))
+    """The quick slice through both harnesses, run once for all of pytest's workers."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "quick_runs"
+    paths = {harness: root / harness for harness in ("lm-eval", "inspect")}
+    with FileLock(f"{root}.lock"):
+        if not (root / "done").exists():
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(lambda harness: _run(mini, paths[harness], harness), paths))
+            (root / "done").touch()
     return paths
 
 
