@@ -115,10 +115,10 @@ def answer_only(data: Data, samples: Sequence[Sample], fold: Callable[[Sample], 
 
 
 def question_only(data: Data, samples: Sequence[Sample], analyzer: str) -> Policy:
-    """A text classifier of the user's message alone (whole items held out) for two-choice tasks."""
+    """A text classifier of the user's message alone (whole personas held out) for two-choice tasks."""
     first = min(samples[0].choices)
-    guess = _held_out(Counter((s.item, _said(s), min(right_choices(data, s)) == first) for s in samples), analyzer)
-    return lambda s: first if guess[s.item, _said(s)] > 0.5 else next(c for c in s.choices if c != first)
+    guess = _held_out(Counter((s.persona, _said(s), min(right_choices(data, s)) == first) for s in samples), analyzer)
+    return lambda s: first if guess[s.persona, _said(s)] > 0.5 else next(c for c in s.choices if c != first)
 
 
 def _held_out(rows: Counter[tuple[str, str, bool]], analyzer: str) -> dict[tuple[str, str], float]:

@@ -73,10 +73,9 @@ def measure_task(data: Data, spec: Task) -> Iterator[Shortcut]:
 
 
 def _policies(data: Data, spec: Task, samples: list[Sample]) -> dict[str, policies.Policy]:
-    """Answer-only classifiers hold out whole personas in knowledge, else whole topics, scenarios or frame pairs."""
-    fold: Callable[[Sample], str] = (
-        (lambda s: s.persona) if spec.base == "knowledge" else (lambda s: s.item.split("/")[-1])
-    )
+    """Answer-only classifiers hold out whole topics or scenarios where persons share them, else whole personas."""
+    shared = spec.base in ("attitude", "traits")
+    fold: Callable[[Sample], str] = (lambda s: s.item.split("/")[-1]) if shared else (lambda s: s.persona)
     table: dict[str, policies.Policy] = {}
     if spec.base == "traits":
         table["best constant profile"] = policies.best_constant_profile(data)
