@@ -124,7 +124,8 @@ Unless a kind is about the manifest, the attacker makes a fresh one. `tests/test
 bundle of the mini model.
 
 {sum(total.values()):,} mutations: {total[REJECTED]:,} rejected, {total[UNCHANGED]:,} accepted with every score
-unchanged, 0 accepted with another score. {seconds:.0f} s in one process, peak memory {peak:.0f} MB, bombs included.
+unchanged, none that broke the law (the command stops at the first). {seconds:.0f} s in one process, peak memory
+{peak:.0f} MB, bombs included.
 
 | family | change | mutations | rejected | scores unchanged |
 |---|---|---|---|---|
@@ -132,7 +133,7 @@ unchanged, 0 accepted with another score. {seconds:.0f} s in one process, peak m
 
 **What this cannot catch.** Replies that were invented together with a fresh manifest (and, in live tasks, the prompt
 hashes that follow) are a valid bundle: nothing in the bytes tells who said them. Only asking the model again does:
-`persllm-bench rerun` (docs/submissions.md; `tests/test_submissions.py` shows 2 % of invented replies failing it).
+`persllm-bench rerun` (docs/submissions.md; `tests/test_rerun.py` shows 2 % of invented replies failing it).
 """
 
 

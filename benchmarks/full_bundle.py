@@ -70,12 +70,17 @@ def make(replies: int, folder: Path) -> Path:
 
 
 def timed(label: str, *command: str) -> None:
-    begin = time.monotonic()
+    begin, used = time.monotonic(), _processor()
     done = subprocess.run([sys.executable, "-m", "persllm_bench.cli", *command], capture_output=True, text=True)
     seconds = time.monotonic() - begin
     assert done.returncode == 0, done.stdout + done.stderr
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"{label}: {seconds:.1f} s, peak of all so far {peak:.0f} MB")
+    print(f"{label}: {seconds:.1f} s ({_processor() - used:.1f} s of processor), peak of all so far {peak:.0f} MB")
+
+
+def _processor() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def board(bundle: Path, known: int, cache: Path) -> None:

@@ -16,7 +16,7 @@ from persllm_bench.submissions import BadBundle, Submission, folder_tree, memory
 from persllm_bench.submissions.bundle import facts_json
 from persllm_bench.submissions.scores import SCORER, cache_key, scored
 
-ROUND_TRIP = "persllm-quick_identity,persllm-quick_premise,persllm-quick_pressure"
+ROUND_TRIP = "persllm-quick_identity,persllm-quick_pressure"
 
 
 def scores(bundle: Files, data: Data, tasks: str = "") -> list[dict]:
@@ -48,7 +48,7 @@ def test_lm_eval_output_and_inspect_log_pack_to_equal_scores(
     by_inspect = pack.bundle(pack.logged(logs), declared, data, "logs")
     assert json.loads(by_lm_eval[1]["submission.json"])["harness"]["name"] == "lm-eval"
     assert json.loads(by_inspect[1]["submission.json"])["harness"]["name"] == "inspect"
-    assert len(scores(by_lm_eval, data)) == 3
+    assert len(scores(by_lm_eval, data)) == 2
     assert scores(by_lm_eval, data) == scores(by_inspect, data, ROUND_TRIP)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -47,7 +48,7 @@ def score_table(
 
 
 def as_json(scores: Sequence[TaskScore]) -> list[dict[str, Any]]:
-    """Everything but the outcomes, rounded to what is stable across machines."""
+    """Everything but the outcomes, rounded to what is stable across machines; what is not a number is None."""
     return [
         {
             "task": s.task,
@@ -95,7 +96,7 @@ def _measure(m: Measure) -> dict[str, Any]:
 
 
 def _round(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)
+    return round(value, 6) if value is not None and isfinite(value) else None
 
 
 def shortcut_table(measured: Sequence[Shortcut]) -> Table:

@@ -10,8 +10,7 @@ import numpy as np
 from persllm_bench.items import Data
 from persllm_bench.schema import CoCreation
 from persllm_bench.scoring.aggregate import share
-from persllm_bench.scoring.free import chrf, mask_names, voices_of
-from persllm_bench.scoring.letters import strip_reasoning
+from persllm_bench.scoring.free import chrf, mask_names, said, voices_of
 from persllm_bench.scoring.record import Measure, Outcome
 
 
@@ -27,20 +26,26 @@ def speaker_identification(data: Data, outcomes: Sequence[Outcome]) -> Measure:
     """
     model = voices_of(data)
     column = {slug: i for i, slug in enumerate(model.classes_)}
-    rows = []
+    texts: list[str] = []
+    heard: list[tuple[list[str], int]] = []
     for o in outcomes:
         present = _present(data, o)
         what = o.sample.variant.split("/")[2]
         speaker = {"scored": 0, "partner": 1}.get(what, int(what[4:]) if what.startswith("say-") else None)
         if speaker is None or len(column) < 2:
             continue
-        text = strip_reasoning(o.reply.reply or "")
+        text = said(o)
         for slug in present:
             text = mask_names(text, data.personas[slug])
-        scores = np.atleast_2d(model.decision_function([text]))[0]
-        if len(column) == 2:
-            scores = np.array([-scores[0], scores[0]])
-        found = max(present, key=lambda slug: scores[column[slug]])
+        texts.append(text)
+        heard.append((present, speaker))
+    if not texts:
+        return share([])
+    scores = model.decision_function(texts)
+    scores = np.column_stack([-scores, scores]) if scores.ndim == 1 else scores
+    rows = []
+    for text, (present, speaker), row in zip(texts, heard, scores, strict=True):
+        found = max(present, key=lambda slug: row[column[slug]])
         rows.append((present[0], bool(text) and found == present[speaker]))
     return share(rows)
 
@@ -53,7 +58,7 @@ def novelty(data: Data, outcomes: Sequence[Outcome]) -> dict[str, Measure]:
     for o in outcomes:
         kind = o.sample.variant.split("/")[2].split("-")[0]
         if kind in ("solo", "outcome"):
-            texts[o.sample.persona, o.sample.item][kind].append(strip_reasoning(o.reply.reply or ""))
+            texts[o.sample.persona, o.sample.item][kind].append(said(o))
     new, same = [], []
     for (persona, _), found in texts.items():
         for i, made in enumerate(found["outcome"]):

@@ -77,7 +77,7 @@ def scored(tree: Tree, where: str, data: Data, cache: Path | None = None) -> Sco
     fresh = scored(tree, where, data)
     cache.mkdir(parents=True, exist_ok=True)
     part = kept.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(fresh.scores))
+    part.write_text(json.dumps(fresh.scores, allow_nan=False))
     part.replace(kept)
     return fresh
 
