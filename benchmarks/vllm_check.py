@@ -97,9 +97,8 @@ def killed_and_resumed(model: str, output: Path, tasks: str) -> RunFolder:
             time.sleep(0.05)
         stop(process, signal.SIGKILL)
         said = running.communicate(timeout=300)[0]
-    print(
-        f"\nserver killed after {before} replies: the run ended with {running.returncode} and {said.splitlines()[-1]!r}"
-    )
+    why = [line for line in said.splitlines() if "persllm-bench: " in line]
+    print(f"\nserver killed after {before} replies: the run ended with {running.returncode} and said {why}")
     if not running.returncode:
         sys.exit("the run ended well although its server was killed")
     with server(model, log) as (url, _):
