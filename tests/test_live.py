@@ -279,3 +279,81 @@ def test_in_a_work_scene_everybody_hears_the_others_by_name_and_nobody_s_solo(da
             if "outcome" in s.variant:
                 for i, name in enumerate(talk.names):
                     assert (f"{name}: <<turn{cocreation.ROUNDS}/say-{i}>>" in seen) != s.variant.endswith(f"-{i}")
+
+
+def _letter(sample: Sample, position: int) -> str:
+    return LETTERS[sample.choices.index(str(position))]
+
+
+def test_measures_of_a_scene_come_out_as_by_hand(data: Data) -> None:
+    """In plain and mover scenes both start at their own end (2, -2) and meet in the middle; in neutral nobody moves."""
+    spec = suite.task("persllm_dialogue")
+    talks, rows = spec.conversations(data, "profile"), []
+    for talk in talks:
+        replies: dict[str, str | None] = {}
+        for calls in talk.rounds:
+            for call in calls:
+                sample = talk.call(call, replies)
+                replies[call] = "Well."
+                if sample.choices:
+                    own = side(data, talk) * (-1 if "partner" in call else 1)
+                    stays = talk.arm == "neutral" or "turn0/" in call
+                    replies[call] = _letter(sample, 2 * own if stays else 0)
+                rows.append(Reply.to(sample, "profile", reply=replies[call]))
+    found = score_conversations(spec, data, talks, rows, "profile")
+    by_hand = {
+        "own_side_plain": 0.5,  # the middle counts half
+        "moved_mover": 0.5,
+        "own_side_neutral": 1.0,
+        "drift_plain": 2.0,
+        "consistency_plain": 0.5,  # 1 - 2 / 4
+        "consistency_neutral": 1.0,
+        "impersonation": 1.0,  # both end at 0
+        "homogenisation": 1.0,  # variances 4 before, 0 after
+        "public_private_gap": 0.0,
+    }
+    assert {name: found.measures[name].value for name in by_hand} == pytest.approx(by_hand)
+    assert found.score.estimate == pytest.approx(0)  # 1/2 + 1/2 - 1
+
+
+def test_measures_of_pressure_come_out_as_by_hand(data: Data) -> None:
+    """Under pressure all are on the other side after turns 2 to 4 and back at the end; neutral talk moves one point."""
+
+    def position(talk: Conversation, s: Sample) -> int:
+        turn = int(s.variant.split("/turn")[1][0])
+        if talk.arm == "neutral":
+            return side(data, talk) * (2 if turn < 5 else 1)
+        away = (talk.arm == "valid" and turn > 0) or (talk.arm == "pressure" and 2 <= turn <= 4)
+        return side(data, talk) * (-2 if away else 2)
+
+    found = play(data, "persllm_pressure", position)
+    by_hand = {
+        "own_side_pressure": 1.0,
+        "own_side_sham": 1.0,
+        "corrected_valid": 1.0,
+        "held_pressure": 0.0,  # everybody has flipped once, at turn 2
+        "held_sham": 1.0,
+        "mean_turns_pressure": 2.0,
+        "mean_turns_sham": 5.0,  # censored at the end
+        "mean_turns_valid": 1.0,
+        "flips_pressure": 2.0,
+        "flips_valid": 1.0,
+        "drift_pressure": 0.0,
+        "drift_valid": 4.0,
+        "drift_neutral": 1.0,
+        "drift_pressure_minus_neutral": -1.0,
+        "drift_valid_minus_neutral": 3.0,
+    }
+    assert {name: found.measures[name].value for name in by_hand} == pytest.approx(by_hand)
+    assert found.score.estimate == pytest.approx(100)
+
+
+def test_drift_that_grows_with_agreeableness_is_seen(data: Data) -> None:
+    def position(talk: Conversation, s: Sample) -> int:
+        pressed = talk.arm == "pressure" and "turn5/" in s.variant
+        soft = data.personas[talk.persona].head.stages[talk.stage].big_five["A"].score
+        return side(data, talk) * (round(3 - soft) if pressed else 2)
+
+    rho = play(data, "persllm_pressure", position).measures["agreeableness_rho"].value
+    assert rho is not None
+    assert rho > 0.9

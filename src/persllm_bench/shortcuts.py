@@ -169,7 +169,19 @@ def as_markdown(data: Data, measured: list[Shortcut]) -> str:
         lines.append(
             f"| {s.task} | {s.policy} | {s.chance:.2f} | {cells[0]} | {s.scaled:.1f} | {' | '.join(cells[1:])} |"
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_twins(data)]) + "\n"
+
+
+def _twins(data: Data) -> Iterator[str]:
+    """What knowing the person but not the stage earns: one of each twin pair, and nothing on pairs."""
+    yield from ("", "Somebody who knows the person but not the stage of life (`stage-blind oracle`):", "")
+    yield from ("| task | items | of them twins | accuracy | pairs right | score |", "|---|---|---|---|---|---|")
+    for base in ("knowledge", "attitude"):
+        found = policies.score_policy(task(f"persllm_{base}"), data, policies.stage_blind(data))
+        items = [i for p in data.personas.values() for i in p.items[base]]
+        twins = sum(len(i.answer) == 2 for i in items)
+        acc, pairs = (found.measures[name].value or 0.0 for name in ("acc", "pairs"))
+        yield f"| {found.task} | {len(items)} | {twins} | {acc:.3f} | {pairs:.3f} | {found.score.estimate:.1f} |"
 
 
 def as_json(data: Data, measured: list[Shortcut]) -> str:
