@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 from hypothesis import given
@@ -144,3 +145,13 @@ def test_rouge_is_that_of_the_library(first: list[str], second: list[str]) -> No
     a, b = (" ".join(words[w] for w in text) for text in (first, second))
     theirs = RougeScorer(["rougeL"], use_stemmer=True).score(a, b)["rougeL"].fmeasure
     assert free.Rouge().f_measure(a, b) == pytest.approx(theirs)
+
+
+def test_a_part_of_a_run_on_which_nothing_can_be_scored_is_no_error(data: Data) -> None:
+    """Inspect scores what has come in so far, which may be self-report alone, or one kind of bait."""
+    for name, part in (("persllm_traits", "inventory/"), ("persllm_identity", "/identity/")):
+        spec = suite.task(name)
+        samples = [s for s in spec.samples(data, "profile") if part in s.item and "real" not in s.variant]
+        found = score_samples(spec, data, samples, policies.answer(samples, policies.oracle(data)), "profile")
+        assert math.isnan(found.score.estimate)
+        assert found.samples == len(samples)

@@ -37,7 +37,7 @@ QUICK_CAP = {
     "attitude": 36,
     "traits": 48,
     "premise": 32,
-    "identity": 24,
+    "identity": 32,
     "open": 4,
     "pressure": 4,
     "dialogue": 3,
@@ -70,7 +70,7 @@ class Task:
         build = {"letter": letter_samples, "likelihood": likelihood_samples, "free": open_samples}[self.kind]
         chosen = choose(data, condition, personas)
         found = [s for persona in chosen for s in build(self.base, data, persona, condition)]
-        return _slice(found, QUICK_CAP[self.base]) if self.quick else found
+        return _slice(found, QUICK_CAP[self.base], whole_personas=self.base == "identity") if self.quick else found
 
     def conversations(self, data: Data, condition: Condition, personas: Iterable[str] = ()) -> list[Conversation]:
         """Every conversation of a live task in a fixed order; none for other tasks. Raises like `samples`."""
@@ -107,12 +107,14 @@ def choose(data: Data, condition: Condition, personas: Iterable[str] = ()) -> li
 Asked = TypeVar("Asked", Sample, Conversation)
 
 
-def _slice(samples: list[Asked], cap: int) -> list[Asked]:
-    """Whole items, dealt round robin over personas in hash order, up to `cap` samples; the order of `samples` is
-    kept."""
+def _slice(samples: list[Asked], cap: int, *, whole_personas: bool = False) -> list[Asked]:
+    """Whole items, dealt round robin over personas in hash order, up to `cap` samples; the order of `samples` is kept.
+
+    Identity is scored from kinds of items together, so that it is dealt by whole personas.
+    """
     groups: dict[str, dict[str, list[Asked]]] = defaultdict(lambda: defaultdict(list))
     for sample in samples:
-        groups[sample.persona][sample.item].append(sample)
+        groups[sample.persona]["" if whole_personas else sample.item].append(sample)
     hands = [sorted(items.values(), key=lambda g: _hash(g[0].persona + g[0].item)) for items in groups.values()]
     kept: set[str] = set()
     for rank in range(max(map(len, hands), default=0)):

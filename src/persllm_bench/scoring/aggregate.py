@@ -34,10 +34,10 @@ def summarise(result: Result, *, trained_track: bool) -> tuple[Interval, dict[st
     Prompted track: clusters are personas. Trained track: personas are fixed strata, clusters are items that share
     evidence.
     """
+    people = list(result.personas)
+    if not (people if result.statistic is not None else result.units):
+        return Interval(nan, 100 * result.low, 100 * result.high, nan, 0, "nothing to score"), {}
     if result.statistic is not None:
-        people = list(result.personas)
-        if not people:
-            return Interval(nan, 100 * result.low, 100 * result.high, nan, 0, "nothing to score"), {}
         interval = jackknife(people, result.statistic, lo=result.low, hi=result.high)
         return percent(interval), {p: 100 * result.statistic([p]) for p in people}
     values = np.array([u.value for u in result.units], dtype=float)
