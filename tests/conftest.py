@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ["COLUMNS"] = "200"  # pytest's workers set a narrow one, and tables would be cut
 
 from persllm_bench.cli import app
 from persllm_bench.items import Data
