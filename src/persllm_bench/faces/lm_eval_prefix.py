@@ -26,12 +26,11 @@ from tqdm import tqdm
 
 from persllm_bench import prefixes
 from persllm_bench.faces.key_values import Start, Store, compute, free_bytes, lay_out, rows_of, why_not, window
+from persllm_bench.faces.lm_eval_tokens import OnceTokenised
 from persllm_bench.usage import Usage
 
 log = logging.getLogger(__name__)
 Found = TypeVar("Found")
-ENCODED = 20_000
-"""Texts whose tokens are remembered; at 1,500 tokens each about 300 MB with the texts."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Call:
     goes_on: bool
 
 
-class PrefixLM(HFLM):
+class PrefixLM(OnceTokenised, HFLM):
     """Stock HFLM with kept states: the same replies at float32, fewer tokens computed.
 
     `prefix_cache=False` makes it stock HFLM. `prefix_memory` bounds the kept states in bytes; by default a third of
@@ -54,7 +53,6 @@ class PrefixLM(HFLM):
     """
 
     def __init__(self, *args: Any, prefix_cache: bool = True, prefix_memory: int = 0, **kwargs: Any) -> None:
-        self._encoded: dict[str, np.ndarray] = {}
         super().__init__(*args, **kwargs)
         self.usage = Usage()
         self.store: Store | None = None
@@ -83,16 +81,6 @@ class PrefixLM(HFLM):
                     raise
                 self._stop("out of memory")
         return whole()
-
-    def tok_encode(self, string: str, *args: Any, **kwargs: Any) -> list[int]:
-        """As stock's, once per text: length check, order and sorting all ask for the tokens of the same prompt."""
-        if args or kwargs:
-            return super().tok_encode(string, *args, **kwargs)
-        if string not in self._encoded:
-            if len(self._encoded) >= ENCODED:
-                self._encoded.clear()
-            self._encoded[string] = np.array(super().tok_encode(string), dtype=np.int32)
-        return self._encoded[string].tolist()
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         stock = super().generate_until

@@ -7,13 +7,14 @@ from typing import Any
 from lm_eval.api.instance import Instance
 from lm_eval.models.vllm_causallms import VLLM
 
+from persllm_bench.faces.lm_eval_tokens import OnceTokenised
 from persllm_bench.usage import Usage
 
 AT_ONCE = 512
 """Requests handed to the engine together: enough to fill it, few enough that an interrupted run loses little."""
 
 
-class OrderedVLLM(VLLM):
+class OrderedVLLM(OnceTokenised, VLLM):
     """Stock VLLM, its requests sorted by prompt; replies are cached as they come.
 
     With data parallelism each engine runs in a process of its own, so that all requests go out at once and no tokens
