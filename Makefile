@@ -46,7 +46,7 @@ test: $(VENV)/.installed $(ACTIONLINT)
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy
 	$(BIN)/persllm-bench check
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 clean:
 	rm -rf $(VENV) $(RESULTS)

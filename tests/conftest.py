@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,8 @@ from typer.testing import CliRunner, Result
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread for each of pytest's workers, and for what they start
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # two threads on a busy core would wait for each other by spinning
 os.environ["COLUMNS"] = "200"  # pytest's workers set a narrow one, and tables would be cut
 
 from persllm_bench.cli import app
@@ -36,29 +37,20 @@ def mini() -> Path:
     return MINI
 
 
-def _run(mini: Path, output: Path, harness: str) -> None:
-    """The quick slice, then two likelihood twins; one thread, so that both harnesses can run side by side."""
-    command = [sys.executable, "-m", "persllm_bench.cli", "run", "--model", str(mini), "--harness", harness]
-    env = {**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
-    twins = ["--tasks", "persllm-ll_premise,persllm-ll_identity", "--condition", "name"]
-    quick = ",".join(name for name, task in TASKS.items() if task.quick)
-    for options in (["--tasks", quick], twins):
-        done = subprocess.run([*command, "--output", str(output), *options], capture_output=True, text=True, env=env)
-        assert done.returncode == 0, done.stderr[-3000:]
-
-
 @pytest.fixture(scope="session")
 def quick_runs(mini: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The quick slice through both harnesses, run once for all of pytest's workers."""
+    """The quick slice and two likelihood twins through both harnesses, run once for all of pytest's workers."""
     base = tmp_path_factory.getbasetemp()
     root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "quick_runs"
-    paths = {harness: root / harness for harness in ("lm-eval", "inspect")}
-    with FileLock(f"{root}.lock"):
-        if not (root / "done").exists():
-            with ThreadPoolExecutor() as pool:
-                list(pool.map(lambda harness: _run(mini, paths[harness], harness), paths))
-            (root / "done").touch()
-    return paths
+    quick = ",".join(name for name, task in TASKS.items() if task.quick)
+    twins = "persllm-ll_premise,persllm-ll_identity"
+    for harness in ("lm-eval", "inspect"):
+        with FileLock(f"{root}-{harness}.lock"):
+            if not (root / harness / "done").exists():
+                for options in (["--tasks", quick], ["--tasks", twins, "--condition", "name"]):
+                    run("--model", mini, "--harness", harness, "--output", root / harness, *options)
+                (root / harness / "done").touch()
+    return {harness: root / harness for harness in ("lm-eval", "inspect")}
 
 
 META = """
@@ -98,14 +90,18 @@ Files = tuple[str, dict[str, bytes]]
 """Where a bundle lies, and its files."""
 
 
-def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "persllm_bench.cli", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "200"} | environment,
-    )
-
-
 def invoke(*arguments: str | Path) -> Result:
+    """The command in this process, which has imported everything already."""
     return CliRunner(env={"COLUMNS": "200"}).invoke(app, list(map(str, arguments)))
+
+
+def run(*arguments: str | Path) -> None:
+    """`persllm-bench run`, which must end well."""
+    done = invoke("run", *arguments)
+    assert done.exit_code == 0, (done.output[-3000:], done.exception)
+
+
+def started(*arguments: str | Path) -> subprocess.Popen[bytes]:
+    """The command in a process of its own, to be waited for or killed."""
+    command = [sys.executable, "-m", "persllm_bench.cli", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import os
+import json
+import re
+import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from lm_eval.models.huggingface import HFLM
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+from conftest import invoke, run, started
 from persllm_bench.items import Data
 from persllm_bench.runs import RunFolder
 from persllm_bench.suite import task
@@ -21,13 +24,8 @@ from persllm_bench.suite import task
 SCENES, PRESSURE = "persllm-quick_dialogue", "persllm-quick_pressure"
 
 
-def command(mini: Path, output: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "persllm_bench.cli", "run", "--model", str(mini), "--output", str(output), *more]
-
-
-def run(*arguments: str) -> None:
-    done = subprocess.run(arguments, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stderr[-3000:]
+def options(mini: Path, output: Path, *more: str) -> list[str | Path]:
+    return ["--model", mini, "--output", output, *more]
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +54,12 @@ def test_another_model_speaks_for_the_partner_in_both_harnesses_alike(
 ) -> None:
     for harness in ("lm-eval", "inspect"):
         where = ["--tasks", SCENES, "--harness", harness, "--partner", str(stranger)]
-        run(*command(mini, tmp_path / harness, *where))
+        run(*options(mini, tmp_path / harness, *where))
     ours, theirs = (RunFolder(tmp_path / harness / "profile") for harness in ("lm-eval", "inspect"))
     assert [r.reply for r in ours.replies(SCENES)] == [r.reply for r in theirs.replies(SCENES)]
     assert ours.facts().partner == stranger.name
     assert ours.facts().partner_sha256 not in (None, ours.facts().model_sha256)
-    run(*command(mini, tmp_path / "alone", "--tasks", SCENES))
+    run(*options(mini, tmp_path / "alone", "--tasks", SCENES))
     alone = RunFolder(tmp_path / "alone" / "profile")
     assert lines(ours, "partner")
     assert lines(ours, "partner") != lines(alone, "partner")
@@ -69,14 +67,12 @@ def test_another_model_speaks_for_the_partner_in_both_harnesses_alike(
 
 
 def test_a_run_killed_in_turn_three_ends_with_the_same_bytes(data: Data, mini: Path, tmp_path: Path) -> None:
-    options = ["--tasks", PRESSURE, "--batch-size", "1"]
-    run(*command(mini, tmp_path / "whole", *options))
+    alone = ["--tasks", PRESSURE, "--batch-size", "1"]
+    run(*options(mini, tmp_path / "whole", *alone))
     talks = task(PRESSURE).conversations(data, "profile")
     until_turn_two = sum(len(calls) for talk in talks for calls in talk.rounds[:3])
     in_turn_three = range(until_turn_two + 1, until_turn_two + sum(len(talk.rounds[3]) for talk in talks))
-    process = subprocess.Popen(
-        command(mini, tmp_path / "killed", *options), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = started("run", *options(mini, tmp_path / "killed", *alone))
     deadline = time.monotonic() + 180
     while answered(tmp_path / "killed") < in_turn_three.start and time.monotonic() < deadline:
         time.sleep(0.002)
@@ -84,7 +80,7 @@ def test_a_run_killed_in_turn_three_ends_with_the_same_bytes(data: Data, mini: P
     process.wait()
     assert answered(tmp_path / "killed") in in_turn_three
     assert not RunFolder(tmp_path / "killed" / "profile").done()
-    run(*command(mini, tmp_path / "killed", *options))
+    run(*options(mini, tmp_path / "killed", *alone))
     name = f"profile/samples/{PRESSURE}.jsonl.zst"
     assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
@@ -101,13 +97,60 @@ def answered(output: Path) -> int:
         return 0
 
 
+def test_a_partner_that_fails_in_one_scene_leaves_its_error_there_and_the_rest_as_it_was(
+    data: Data, mini: Path, stranger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_partner = ["--tasks", SCENES, "--partner", str(stranger)]
+    run(*options(mini, tmp_path / "whole", *with_partner))
+    whole = list(RunFolder(tmp_path / "whole" / "profile").replies(SCENES))
+    (first, *_), stock = task(SCENES).conversations(data, "profile"), HFLM.generate_until
+    second = next(n for calls in first.rounds[2:] for n in calls if "partner" in n)
+    before = {r.variant.partition("/")[2]: r.reply for r in whole if r.sample_id.startswith(f"{first.id}/")}
+    prompt = first.call(second, before).messages[-1].content
+
+    def unreliable(self: Any, requests: list[Any], **more: Any) -> list[str]:
+        if type(self) is HFLM and any(prompt in request.args[0] for request in requests):
+            raise TimeoutError("partner went away")
+        return stock(self, requests, **more)
+
+    monkeypatch.setattr(HFLM, "generate_until", unreliable)
+    run(*options(mini, tmp_path / "broken", *with_partner))
+    folder = RunFolder(tmp_path / "broken" / "profile")
+    failed = [r for r in folder.replies(SCENES) if r.error]
+    assert {r.error for r in failed} == {"TimeoutError: partner went away"}
+    assert all(r.sample_id.startswith(f"{first.id}/") for r in failed)
+    lost = {r.sample_id for r in failed}
+    assert [r for r in folder.replies(SCENES) if not r.error] == [r for r in whole if r.sample_id not in lost]
+    assert folder.score(data)[0].samples == len(whole)
+
+
+@pytest.mark.parametrize("harness", ["lm-eval", "inspect"])
+def test_a_talk_that_outgrows_the_context_is_named_with_its_length(
+    data: Data, mini: Path, tmp_path: Path, harness: str
+) -> None:
+    model = tmp_path / "short"
+    shutil.copytree(mini, model)
+    tokenizer = AutoTokenizer.from_pretrained(mini)
+    starts = [t.call(name, {}) for t in task(PRESSURE).conversations(data, "none") for name in t.rounds[0]]
+    chats = [tokenizer.apply_chat_template([m.as_dict() for m in s.messages], tokenize=False) for s in starts]
+    limit = max(len(tokenizer(c)["input_ids"]) for c in chats) + max(s.max_tokens for s in starts) + 8
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"max_position_embeddings": limit}))
+    arguments = options(model, tmp_path / "run", "--tasks", PRESSURE, "--condition", "none", "--harness", harness)
+    done = invoke("run", *arguments)
+    assert done.exit_code == 2, (done.output, done.exception)
+    assert re.search(
+        rf"pressure\S*/turn\S*: the prompt has \d+ tokens .* context is {limit}", done.output.replace("\n", " ")
+    )
+
+
 def test_charts_of_a_run_are_written_and_show_what_was_measured(data: Data, mini: Path, tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
     from persllm_bench import plots
     from persllm_bench.cli import app
 
-    run(*command(mini, tmp_path / "run", "--tasks", f"{PRESSURE},{SCENES}"))
+    run(*options(mini, tmp_path / "run", "--tasks", f"{PRESSURE},{SCENES}"))
     folder = tmp_path / "run" / "profile"
     done = CliRunner().invoke(app, ["plot", str(folder), "--output", str(tmp_path / "charts")])
     assert done.exit_code == 0, done.output

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from conftest import Files, command, invoke
+from conftest import Files, invoke, run, started
 from persllm_bench import policies
 from persllm_bench.items import Data
 from persllm_bench.scoring import Reply
@@ -24,22 +23,21 @@ def short(mini: Path, meta: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     """A submission of the mini model with several hundred short calls: no persona, so no dossier in the prompt."""
     folder = tmp_path_factory.mktemp("short")
     tasks = "persllm_knowledge,persllm_attitude,persllm-quick_dialogue"
-    run = command("run", "--model", mini, "--tasks", tasks, "--condition", "none", "--output", folder / "run")
-    assert run.returncode == 0, run.stderr[-3000:]
-    done = command("pack", folder / "run", "--meta", meta, "--output", folder / "submissions", "--run", "short")
-    assert done.returncode == 0, done.stdout + done.stderr
+    run("--model", mini, "--tasks", tasks, "--condition", "none", "--output", folder / "run")
+    done = invoke("pack", folder / "run", "--meta", meta, "--output", folder / "submissions", "--run", "short")
+    assert done.exit_code == 0, done.output
     return next((folder / "submissions").glob("*/*/*"))
 
 
-def again(folder: Path, mini: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
-    fixed = ("--level", "2", "--seed-string", "a public string", "--model", mini)
-    return command("rerun", folder, *fixed, "--batch-size", "5", "--threads", "1", *more)
+def fixed(folder: Path, mini: Path, *more: str | Path) -> list[str | Path]:
+    options = ("--level", "2", "--seed-string", "a public string", "--model", mini, "--batch-size", "5")
+    return ["rerun", folder, *options, *more]
 
 
 def test_a_rerun_in_other_batches_and_threads_passes(short: Path, mini: Path, tmp_path: Path) -> None:
-    done = again(short, mini, "--record", tmp_path / "verifications.jsonl")
-    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
-    assert "re-run passed" in done.stdout
+    """In a process of its own: threads are counted once, when torch is loaded."""
+    process = started(*fixed(short, mini, "--record", tmp_path / "verifications.jsonl", "--threads", "2"))
+    assert process.wait() == 0
     assert list(levels(tmp_path / "verifications.jsonl").values()) == [2]
 
 
@@ -60,16 +58,16 @@ def test_a_rerun_finds_two_percent_of_replies_invented(data: Data, short: Path, 
     assert invented == round(0.02 * total)
     pack.write(pack.seal_files(forged), tmp_path / where)
     assert invoke("check", tmp_path / where).exit_code == 0
-    done = again(tmp_path / where, mini, "--record", tmp_path / "verifications.jsonl")
-    assert done.returncode == 1, done.stdout + done.stderr[-3000:]
-    assert "re-run FAILED" in done.stdout
+    done = invoke(*fixed(tmp_path / where, mini, "--record", tmp_path / "verifications.jsonl"))
+    assert done.exit_code == 1, done.output[-3000:]
+    assert "re-run FAILED" in done.output
     assert json.loads((tmp_path / "verifications.jsonl").read_text())["level"] == 1
 
 
 def test_a_rerun_refuses_another_model_and_a_seed_that_is_missing(short: Path, mini: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
-    assert "is another model" in again(short, tmp_path).stderr
-    assert "--seed-string" in command("rerun", short, "--model", mini).stderr
+    assert "is another model" in invoke(*fixed(short, tmp_path)).output
+    assert "--seed-string" in invoke("rerun", short, "--model", mini).output
 
 
 def bundle_of(files: Files, data: Data) -> Bundle:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 import zstandard
 from typer.testing import CliRunner
 
+from conftest import invoke, run, started
 from persllm_bench.cli import app
 from persllm_bench.items import Data
 from persllm_bench.runs import RunError, RunFolder, facts
@@ -21,25 +20,19 @@ from persllm_bench.suite import TASKS
 TASK = "persllm-quick_identity"
 
 
-def command(mini: Path, output: Path, *more: str) -> list[str]:
-    fixed = ["--model", str(mini), "--output", str(output), "--tasks", TASK, "--batch-size", "4"]
-    return [sys.executable, "-m", "persllm_bench.cli", "run", *fixed, *more]
-
-
-def run(mini: Path, output: Path, *more: str) -> None:
-    done = subprocess.run(command(mini, output, *more), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+def options(mini: Path, output: Path, *more: str) -> list[str | Path]:
+    return ["--model", mini, "--output", output, "--tasks", TASK, "--batch-size", "4", *more]
 
 
 @pytest.fixture(scope="module")
 def finished(mini: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("run")
-    run(mini, output, "--condition", "profile,none")
+    run(*options(mini, output, "--condition", "profile,none"))
     return output
 
 
 def test_two_runs_save_the_same_bytes(mini: Path, finished: Path, tmp_path: Path) -> None:
-    run(mini, tmp_path, "--condition", "profile,none")
+    assert started("run", *options(mini, tmp_path, "--condition", "profile,none")).wait() == 0
     for condition in ("profile", "none"):
         name = f"{condition}/samples/{TASK}.jsonl.zst"
         assert (tmp_path / name).read_bytes() == (finished / name).read_bytes()
@@ -48,7 +41,7 @@ def test_two_runs_save_the_same_bytes(mini: Path, finished: Path, tmp_path: Path
 
 def test_a_killed_run_resumes_asks_nothing_twice_and_loses_nothing(mini: Path, finished: Path, tmp_path: Path) -> None:
     cache = tmp_path / "profile" / "cache"
-    process = subprocess.Popen(command(mini, tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = started("run", *options(mini, tmp_path))
     deadline = time.monotonic() + 120
     while not answered(cache) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.02)
@@ -56,7 +49,7 @@ def test_a_killed_run_resumes_asks_nothing_twice_and_loses_nothing(mini: Path, f
     process.wait()
     before = answered(cache)
     assert before, "the run was killed before it had an answer"
-    run(mini, tmp_path)
+    run(*options(mini, tmp_path))
     assert answered(cache) == len(TASKS[TASK].samples(_load(), "profile"))
     name = f"profile/samples/{TASK}.jsonl.zst"
     assert (tmp_path / name).read_bytes() == (finished / name).read_bytes()
@@ -79,7 +72,7 @@ def answered(cache: Path) -> int:
 def test_a_finished_run_is_not_asked_again(mini: Path, finished: Path) -> None:
     path = finished / "profile" / "samples" / f"{TASK}.jsonl.zst"
     before = path.stat().st_mtime_ns
-    run(mini, finished, "--condition", "profile")
+    run(*options(mini, finished, "--condition", "profile"))
     assert path.stat().st_mtime_ns == before
 
 
@@ -102,8 +95,8 @@ def test_score_on_saved_replies_gives_the_printed_table(finished: Path) -> None:
 
 
 def test_another_run_in_the_same_folder_is_refused_with_what_differs(mini: Path, finished: Path) -> None:
-    done = subprocess.run(command(mini, finished, "--reasoning", "64"), capture_output=True, text=True)
-    assert done.returncode == 2
+    done = invoke("run", *options(mini, finished, "--reasoning", "64"))
+    assert done.exit_code == 2
     assert "reasoning: there 0, now 64" in done.stderr
 
 

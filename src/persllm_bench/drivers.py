@@ -58,7 +58,7 @@ class Target:
 
     def inspect(self) -> tuple[str, dict[str, Any]]:
         """Inspect's model name and arguments."""
-        extra = self._typed()
+        extra = {name: value for name, value in self._typed().items() if name != "prefix_cache"}
         if self.backend == "hf":
             args = {"do_sample": False, "tokenizer_call_args": {"add_special_tokens": False}, "dtype": "float32"}
             path = {"model_path": self.model} if Path(self.model).is_dir() else {}
@@ -136,6 +136,13 @@ def _lm_eval_model(name: str) -> Any:
     return get_model(name)
 
 
+def _share_prefixes(api: Any) -> None:
+    from persllm_bench.faces.inspect_prefix import PrefixGenerate
+
+    if not isinstance(api.model.generate, PrefixGenerate):  # Inspect hands out one model for equal arguments
+        api.model.generate = PrefixGenerate(api.model, api.tokenizer.pad_token_id)
+
+
 class Inspect:
     """Drives Inspect in this process; its own log is kept under `inspect/` and an unfinished one is retried."""
 
@@ -144,7 +151,10 @@ class Inspect:
 
         def model(target: Target) -> Model:
             name, arguments = target.inspect()
-            return get_model(name, config=GenerateConfig(max_connections=target.batch_size), **arguments)
+            found = get_model(name, config=GenerateConfig(max_connections=target.batch_size), **arguments)
+            if target.backend == "hf" and target.model_args.get("prefix_cache", "true") != "false":
+                _share_prefixes(found.api)
+            return found
 
         self.clock, self.target = Clock(), target
         with self.clock.phase("load"):

@@ -46,6 +46,21 @@ class Store:
         while sum(k.bytes for k in self._kept) > self.budget:
             self._kept.pop(0)
 
+    def keep(self, model: Any, prompt: np.ndarray, shared: int) -> int:
+        """Make sure that the first `shared` tokens are kept; returns how many were computed for it.
+
+        Raises:
+            MemoryError: they need more than the budget.
+        """
+        if (start := self.longest(prompt))[1] >= shared:
+            return 0
+        kept = compute(model, prompt[:shared], start)
+        if kept.bytes > self.budget:
+            need = f"a shared prefix of {shared} tokens needs {kept.bytes:,} bytes, {self.budget:,} are free"
+            raise MemoryError(need)
+        self.add(kept)
+        return shared - start[1]
+
     def longest(self, tokens: np.ndarray) -> Start:
         """What is kept of the beginning of `tokens`: never all of them, since a reply needs one to be computed."""
         found = [(min(common(k.tokens, tokens), len(tokens) - 1), k) for k in self._kept]

@@ -8,7 +8,7 @@ conversations, and every reply of the round before is there when a prompt is ren
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -29,19 +29,36 @@ def open_call_types(rounds: int) -> None:
                 setattr(kind, f"generate_until_call{k}", _generate)
 
 
+class Unanswered(str):
+    """In the place of a reply that a partner failed to give: the error. Nothing more is asked in that conversation."""
+
+
 def _generate(lm: LM | CachingLM, requests: Sequence[LiveCall]) -> list[str]:
     """Replies in the order of `requests`: a scene partner's from the partner model where there is one."""
-    replies: dict[int, str] = {}
+    replies: dict[int, str] = {i: failed for i, r in enumerate(requests) if (failed := r.failed) is not None}
     for partner in (None, *dict.fromkeys(r.partner for r in requests if r.partner is not None)):
-        chosen = [(i, r) for i, r in enumerate(requests) if r.partner is partner]
+        chosen = [(i, r) for i, r in enumerate(requests) if r.partner is partner and i not in replies]
         speaker = lm
         if partner is not None and isinstance(lm, CachingLM):
             speaker = CachingLM(partner, lm.cache_db + ".partner")
         elif partner is not None:
             speaker = partner
-        found = speaker.generate_until([r for _, r in chosen]) if chosen else []
+        ask = speaker.generate_until if partner is None else partial(_partner_says, speaker)
+        found = ask([r for _, r in chosen]) if chosen else []
         replies |= {i: reply for (i, _), reply in zip(chosen, found, strict=True)}
     return [replies[i] for i in range(len(requests))]
+
+
+def _partner_says(partner: LM | CachingLM, requests: list[LiveCall]) -> list[str]:
+    """A partner that fails on one call is asked for the others one by one; a failing model under test stops the run."""
+    for request in requests:
+        _ = request.args  # raises here what is wrong with the prompt, which is no failure of the partner
+    try:
+        return partner.generate_until(requests)
+    except Exception as error:  # whatever a model or server raises; it is recorded, never dropped
+        if len(requests) == 1:
+            return [Unanswered(f"{type(error).__name__}: {error}")]
+    return [reply for request in requests for reply in _partner_says(partner, [request])]
 
 
 @lru_cache(maxsize=1)
@@ -96,6 +113,12 @@ class LiveCall(Instance):
     def goes_on(self) -> bool:
         """Whether later calls go on from the reply; a probe, and what one thinks alone, is seen by nobody."""
         return not any(kind in self.name for kind in ("probe", "public", "solo", "outcome"))
+
+    @property
+    def failed(self) -> Unanswered | None:
+        """The failure that ended this conversation before."""
+        said = (c.resps[0] for c in self.calls.values() if c.resps)
+        return next((reply for reply in said if isinstance(reply, Unanswered)), None)
 
     @property
     def args(self) -> Arguments:

@@ -25,7 +25,7 @@ from lm_eval.models.huggingface import HFLM
 from tqdm import tqdm
 
 from persllm_bench import prefixes
-from persllm_bench.faces.key_values import Start, Store, compute, free_bytes, lay_out, rows_of, why_not, window
+from persllm_bench.faces.key_values import Start, Store, free_bytes, lay_out, rows_of, why_not, window
 from persllm_bench.faces.lm_eval_tokens import OnceTokenised
 from persllm_bench.usage import Usage
 
@@ -131,14 +131,12 @@ class PrefixLM(OnceTokenised, HFLM):
 
     def _keep(self, prompt: np.ndarray, shared: int) -> None:
         """Make sure that the first `shared` tokens are kept."""
-        if self.store is None or (start := self.store.longest(prompt))[1] >= shared:
+        if self.store is None:
             return
-        kept = compute(self.model, prompt[:shared], start)
-        if kept.bytes > self.store.budget:
-            self._stop(f"a shared prefix of {shared} tokens needs {kept.bytes:,} bytes, {self.store.budget:,} are free")
-            return
-        self.store.add(kept)
-        self.usage.kept += shared - start[1]
+        try:
+            self.usage.kept += self.store.keep(self.model, prompt, shared)
+        except MemoryError as error:
+            self._stop(str(error))
 
     def _model_generate(self, context: Any, max_length: int, stop: list[str], **settings: Any) -> torch.Tensor:
         mask = settings.pop("attention_mask")

@@ -11,7 +11,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 from lm_eval.api.task import ConfigurableTask
 
-from persllm_bench.faces.lm_eval_live import Arguments, LiveCall, open_call_types, partner_model
+from persllm_bench.faces.lm_eval_live import Arguments, LiveCall, Unanswered, open_call_types, partner_model
 from persllm_bench.faces.settings import Asked, NoSystemRole, PromptTooLong, Settings
 from persllm_bench.prompts import Message
 from persllm_bench.samples import Sample
@@ -130,7 +130,10 @@ class PersllmTask(ConfigurableTask):
         what, got = self._by_id[doc["id"]], {"id": doc["id"]}
         if not isinstance(what, Sample):
             names = [name for calls in what.rounds for name in calls]
-            got["replies"] = dict(zip(names, results, strict=True))
+            said = dict(zip(names, results, strict=True))
+            failed = [reply for reply in results if isinstance(reply, Unanswered)]
+            got["replies"] = {name: reply for name, reply in said.items() if not isinstance(reply, Unanswered)}
+            got |= {"error": str(failed[0])} if failed else {}
         elif what.continuations:
             sums, half = [min(0.0, float(ll)) for ll, _ in results], len(results) // 2
             got |= {"given": sums[:half], "baseline": sums[half:]}

@@ -98,7 +98,7 @@ class Asked:
 
     def replies(self, payloads: Sequence[Mapping[str, Any]]) -> list[Reply]:
         """The rows to save, in order, of what lm-eval keeps per sample: `id` and `reply`, `given` and `baseline`, or
-        the `replies` of a conversation."""
+        the `replies` of a conversation with the `error` that ended it, if any."""
         from persllm_bench.scoring.record import LogLikelihoods, Reply
 
         given = {p["id"]: p for p in payloads}
@@ -107,7 +107,7 @@ class Asked:
             if (payload := given.get(name)) is None:
                 continue
             if not isinstance(what, Sample):
-                rows += self.talk_replies(what, payload["replies"])
+                rows += self.talk_replies(what, payload["replies"], payload.get("error"))
                 continue
             sums = LogLikelihoods(given=payload["given"], baseline=payload["baseline"]) if "given" in payload else None
             rows.append(Reply.to(what, self.settings.condition, reply=payload.get("reply"), loglikelihoods=sums))
