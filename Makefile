@@ -22,9 +22,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 bench: $(VENV)/.installed
 	$(BIN)/persllm-bench run --model $(MINI) --tasks 'persllm-quick_*' --condition profile,none --output $(RESULTS)/mini-quick
-	$(BIN)/persllm-bench run --model $(MINI) --tasks 'persllm-ll_*' --condition name --output $(RESULTS)/mini-trained
+	$(BIN)/persllm-bench run --model $(MINI) --tasks 'persllm-ll_*' --condition name --output $(RESULTS)/mini-quick
 	$(BIN)/persllm-bench table $(RESULTS)/mini-quick
-	$(BIN)/persllm-bench table $(RESULTS)/mini-trained
+	rm -rf $(RESULTS)/submissions
+	$(BIN)/persllm-bench pack $(RESULTS)/mini-quick --meta reference_models/mini/submission.yaml --run quick --output $(RESULTS)/submissions
 
 bench-full: $(VENV)/.installed
 	$(BIN)/persllm-bench run --model $(MINI) --condition profile,none,wrong,swapped,name --output $(RESULTS)/mini
