@@ -13,8 +13,8 @@ from persllm_bench.stats import Interval, jackknife
 MIN_ADJUDICATED = 200
 """So many replies of a run, drawn at random, must have been rated by people before they correct the judge."""
 
-Labels = Mapping[str, Sequence[bool]]
-"""Persona -> labels of its replies."""
+Labels = Mapping[str, Sequence[float]]
+"""Persona -> labels of its replies: 1 an error, 0 none; between the two where people differ."""
 
 
 def rogan_gladen(flagged: float, sensitivity: float, specificity: float) -> float | None:
@@ -98,7 +98,7 @@ def prediction_powered(judged: Labels, drawn: Labels, truth: Labels) -> Interval
         return None
 
     def estimate(chosen: Sequence[str]) -> float:
-        off = [float(y) - float(f) for p in chosen for y, f in zip(truth.get(p, ()), drawn.get(p, ()), strict=True)]
+        off = [y - f for p in chosen for y, f in zip(truth.get(p, ()), drawn.get(p, ()), strict=True)]
         return float(np.mean([f for p in chosen for f in judged.get(p, ())]) + np.mean(off))
 
     found = jackknife(people, estimate)
