@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from persllm_bench.items import Data
 from persllm_bench.judging.rubric import rating_sample, role_message
+from persllm_bench.prompts import Condition
 from persllm_bench.runs import RunError, RunFacts, RunFolder
 from persllm_bench.samples import Sample
 from persllm_bench.scoring import Reply
@@ -37,22 +38,24 @@ def tasks_of(run: RunFolder, wanted: Sequence[str] = ()) -> list[str]:
 
 
 def rating_samples(data: Data, known: RunFacts, name: str, replies: Sequence[Reply]) -> list[Sample]:
-    """The requests to rate what a task of a run said, in the order of the task. A reply that failed is an empty reply.
-
-    The judge is told the person's own dossier, whatever the run was told; with names replaced where the run's were.
+    """The requests to rate what a task of a run said, in the order of the task.
 
     Raises:
         ReplyMismatch: see `scoring.score.join`.
     """
     spec = task(name)
-    found = []
-    for s, reply in join(asked(spec, data, replies, known.condition, known.personas), replies):
-        if s.choices or not SAID[spec.base].fullmatch(s.variant):
-            continue
-        role = role_message(
-            data, data.personas[s.persona], s.stage, "swapped" if known.condition == "swapped" else "profile"
-        )
-        names = {"task": "fidelity", "item": s.item, "persona": s.persona, "stage": s.stage}
-        question = s.messages[-1].content
-        found.append(rating_sample(role, question, reply.reply or "", **names, variant=f"{spec.base}/{s.variant}"))
-    return found
+    pairs = join(asked(spec, data, replies, known.condition, known.personas), replies)
+    said = [(s, r) for s, r in pairs if not s.choices and SAID[spec.base].fullmatch(s.variant)]
+    return [request(data, s, reply.reply, known.condition) for s, reply in said]
+
+
+def request(data: Data, said: Sample, reply: str | None, condition: Condition) -> Sample:
+    """The request to rate the reply to `said`; one that failed is an empty reply.
+
+    The judge is told the person's own dossier, whatever the run was told; with names replaced where the run's were.
+    """
+    told: Condition = "swapped" if condition == "swapped" else "profile"
+    role = role_message(data, data.personas[said.persona], said.stage, told)
+    names = {"task": "fidelity", "item": said.item, "persona": said.persona, "stage": said.stage}
+    question = said.messages[-1].content
+    return rating_sample(role, question, reply or "", **names, variant=f"{said.task}/{said.variant}")
