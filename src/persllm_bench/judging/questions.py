@@ -36,7 +36,7 @@ def judge_samples(task: str, data: Data, persona: Persona, condition: Condition)
         for other, reply in others:
             texts = {"clean": _named(clean[1], persona, condition), other: _named(reply, persona, condition)}
             for order, choices in enumerate((("clean", other), (other, "clean"))):
-                yield _choice(role, question, texts, choices, names, f"pair/{other}/order{order}")
+                yield pair_sample(role, question, texts, choices, names, f"pair/{other}/order{order}")
         yield from _speaker(data, persona, item, condition, places[item.id], names)
 
 
@@ -70,7 +70,7 @@ def pairs(item: GoldItem) -> list[tuple[str, str]]:
     return [("clean", clean.reply), *wrong, ("padded", padded(clean.reply))]
 
 
-def _choice(
+def pair_sample(
     role: Message, question: str, texts: dict[str, str], choices: tuple[str, str], names: dict[str, str], variant: str
 ) -> Sample:
     options = tuple(" ".join(texts[c].split()) for c in choices)
