@@ -31,10 +31,14 @@ _CONTROL = re.compile(
 )
 
 
+def shown(reply: str | None) -> str:
+    """A reply as another call may see it: no thinking, no tokens that would close the chat template, capped."""
+    return _CONTROL.sub("", _THINKING.sub("", (reply or "")[:100_000])).strip()[:HISTORY_CHARACTERS]
+
+
 def spoken(reply: str | None) -> str:
-    """A reply as the next call may see it: no thinking, no tokens that would close the chat template, capped."""
-    text = _CONTROL.sub("", _THINKING.sub("", (reply or "")[:100_000])).strip()
-    return text[:HISTORY_CHARACTERS] or "..."
+    """A reply as a turn of a talk; an empty one is heard as silence."""
+    return shown(reply) or "..."
 
 
 class Conversation(ABC):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,15 +37,23 @@ def estimate(tasks: Sequence[str], settings: Settings, model: str = "") -> tuple
     Raises:
         ValueError: like `Settings.asked`; or a tokenizer.json that cannot be read.
     """
-    prompts: dict[str, list[tuple[Message, ...]]] = {}
-    replies: dict[str, int] = {}
+    calls: dict[str, list[Sample]] = {}
     for name in tasks:
         asked = settings.asked(name)
-        calls = [*asked.samples]
+        calls[name] = [*asked.samples]
         for talk in asked.conversations:
-            calls += talk.samples(defaultdict(lambda: "word" * LIVE_TOKENS))
-        prompts[name] = [p for s in calls for p in _prompts(s)]
-        replies[name] = sum(s.max_tokens + settings.reasoning for s in calls if not s.continuations)
+            calls[name] += talk.samples(defaultdict(lambda: "word" * LIVE_TOKENS))
+    return estimate_samples(calls, settings.reasoning, model)
+
+
+def estimate_samples(
+    calls: Mapping[str, Sequence[Sample]], reasoning: int = 0, model: str = ""
+) -> tuple[list[Estimate], str]:
+    """As `estimate`, of calls that are at hand, by name."""
+    prompts = {name: [p for s in samples for p in _prompts(s)] for name, samples in calls.items()}
+    replies = {
+        name: sum(s.max_tokens + reasoning for s in samples if not s.continuations) for name, samples in calls.items()
+    }
     size, how = _sizes({m.content for found in prompts.values() for p in found for m in p}, model)
     rows = []
     for name, found in prompts.items():

@@ -72,6 +72,11 @@ def swapped(text: str, persona: Persona) -> str:
     return _swap_pattern(persona.slug, tuple(persona.head.swap)).sub(lambda m: persona.head.swap[m.group()], text)
 
 
+def mask_names(text: str, persona: Persona) -> str:
+    """`text` with every name of the pack replaced by a neutral word."""
+    return _swap_pattern(persona.slug, tuple(persona.head.swap)).sub("someone", text)
+
+
 @lru_cache(maxsize=128)
 def _swap_pattern(slug: str, names: tuple[str, ...]) -> re.Pattern[str]:
     longest_first = sorted(names, key=len, reverse=True)

@@ -96,8 +96,18 @@ def weights_sha256(model: str) -> str | None:
     return digest.hexdigest()
 
 
+def model_facts(model: str) -> tuple[str, str | None]:
+    """A model as runs write it down: its name, of a local folder the last part, and the hash of a local folder."""
+    return _shown(model), weights_sha256(model)
+
+
+def facts_of(target: Target, tasks: Sequence[str], reasoning: int, harness: str) -> RunFacts:
+    """The facts of a run under `profile` with all personas."""
+    return _facts(target, tasks, Settings(reasoning=reasoning), [], harness, "")
+
+
 def _facts(
-    target: Target, tasks: Sequence[str], settings: Settings, slugs: list[str], harness: Harness, partner: str
+    target: Target, tasks: Sequence[str], settings: Settings, slugs: list[str], harness: str, partner: str
 ) -> RunFacts:
     return facts(
         load(),

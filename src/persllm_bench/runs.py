@@ -119,15 +119,20 @@ class RunFolder:
             except ValidationError as error:
                 raise RunError(f"{path}:{number}: {error}") from error
 
+    def require(self, data: Data) -> RunFacts:
+        """The facts of a run on this version of the data. Raises RunError for another version."""
+        known = self.facts()
+        if known.data_sha256 != data.sha256:
+            raise RunError(f"{self.path} was made with data {known.data_sha256[:12]}, here is {data.sha256[:12]}")
+        return known
+
     def score(self, data: Data) -> list[TaskScore]:
         """Every task of the run, scored from its replies.
 
         Raises:
             RunError: no replies, or made with another version of the data.
         """
-        known = self.facts()
-        if known.data_sha256 != data.sha256:
-            raise RunError(f"{self.path} was made with data {known.data_sha256[:12]}, here is {data.sha256[:12]}")
+        known = self.require(data)
         if not self.done():
             raise RunError(f"{self.path} has no replies yet")
         return [score(t, data, self.replies(t), known.condition, known.personas) for t in self.done()]

@@ -40,6 +40,8 @@ class Sample:
     options: tuple[str, ...] = ()
     baseline: tuple[Message, ...] = ()
     max_tokens: int = LETTER_TOKENS
+    rated: int | None = None
+    """Of a request to rate a reply: how many sentences that reply has."""
 
     @property
     def continuations(self) -> tuple[str, ...]:
@@ -192,4 +194,4 @@ def _named(text: str, persona: Persona, condition: Condition) -> str:
     return prompts.swapped(text, persona) if condition == "swapped" else text
 
 
-Kind = Literal["letter", "likelihood", "free", "live"]
+Kind = Literal["letter", "likelihood", "free", "judge", "live"]

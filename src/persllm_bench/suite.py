@@ -13,6 +13,7 @@ from persllm_bench.cocreation import work_talks
 from persllm_bench.conversation import Conversation, pressure_talks
 from persllm_bench.dialogue import scene_talks
 from persllm_bench.items import Data, Persona
+from persllm_bench.judging.questions import judge_samples
 from persllm_bench.prompts import CONDITIONS, Condition
 from persllm_bench.samples import Kind, Sample, letter_samples, likelihood_samples, open_samples
 
@@ -20,6 +21,7 @@ FAMILIES = {
     "alignment": ("knowledge", "attitude", "traits", "open"),
     "induction": ("premise", "identity", "pressure"),
     "dialogue": ("dialogue",),
+    "fidelity": ("judge",),
 }
 KINDS: dict[str, Kind] = {
     "knowledge": "letter",
@@ -30,6 +32,7 @@ KINDS: dict[str, Kind] = {
     "identity": "letter",
     "pressure": "live",
     "dialogue": "live",
+    "judge": "judge",
 }
 CORE = ("knowledge", "attitude", "traits", "premise", "identity", "pressure", "dialogue")
 QUICK_CAP = {
@@ -41,6 +44,7 @@ QUICK_CAP = {
     "open": 4,
     "pressure": 4,
     "dialogue": 3,
+    "judge": 23,
 }
 """At most so many samples, or live conversations, in a quick slice."""
 
@@ -67,7 +71,7 @@ class Task:
         """
         if self.kind == "live":
             raise ValueError(f"{self.name} is live: its samples follow from the replies; see conversations()")
-        build = {"letter": letter_samples, "likelihood": likelihood_samples, "free": open_samples}[self.kind]
+        build = _BUILD[self.kind]
         chosen = choose(data, condition, personas)
         found = [s for persona in chosen for s in build(self.base, data, persona, condition)]
         return _slice(found, QUICK_CAP[self.base], whole_personas=self.base == "identity") if self.quick else found
@@ -104,6 +108,7 @@ def choose(data: Data, condition: Condition, personas: Iterable[str] = ()) -> li
     return [eligible[slug] for slug in sorted(set(wanted))]
 
 
+_BUILD = {"letter": letter_samples, "likelihood": likelihood_samples, "free": open_samples, "judge": judge_samples}
 Asked = TypeVar("Asked", Sample, Conversation)
 
 

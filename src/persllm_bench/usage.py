@@ -74,3 +74,11 @@ def note(path: Path, task: str, usage: Usage | None, seconds: dict[str, float]) 
     row = {"task": task, "tokens": usage and asdict(usage), "seconds": {k: round(v, 3) for k, v in seconds.items()}}
     with path.open("a") as file:
         file.write(json.dumps(row) + "\n")
+
+
+def read_speed(path: Path) -> float | None:
+    """Tokens per second of model time over a run's `usage.jsonl`; None where it does not tell."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    told = [r for r in rows if r["tokens"] and r["seconds"].get("model")]
+    seconds = sum(r["seconds"]["model"] for r in told)
+    return sum(r["tokens"]["prompt"] + r["tokens"]["generated"] for r in told) / seconds if seconds else None

@@ -41,7 +41,7 @@ def ask(asked: Asked) -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         sample = samples[str(state.sample_id)]
         check_prompt(sample, get_model(), asked.settings.reasoning)
-        state = await generate(state)
+        state = await generate(state, max_tokens=sample.max_tokens + asked.settings.reasoning)
         state.metadata[REPLIES] = [Reply.to(sample, asked.settings.condition, **got(state.output))]
         return state
 

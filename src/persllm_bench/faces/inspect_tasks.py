@@ -17,11 +17,14 @@ from inspect_ai.model import GenerateConfig
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
+from persllm_bench.faces.inspect_fidelity import persllm_fidelity, persllm_quick_fidelity
 from persllm_bench.faces.inspect_solvers import REPLIES, ask, chat, converse, read_likelihoods
 from persllm_bench.faces.settings import Asked, Settings
 from persllm_bench.scoring import Reply, TaskScore
 from persllm_bench.scoring.score import parse, sample_value
 from persllm_bench.suite import TASKS
+
+__all__ = ["build", "persllm_fidelity", "persllm_quick_fidelity", "persllm_scorer"]
 
 
 def build(name: str, condition: str = "profile", personas: str = "", reasoning: int = 0) -> InspectTask:

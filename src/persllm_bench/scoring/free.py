@@ -9,7 +9,6 @@ Theirs compares two samples of one prompt, so figures are not comparable.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
@@ -23,7 +22,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from persllm_bench.items import Data, Persona
+from persllm_bench.items import Data
+from persllm_bench.prompts import mask_names
 from persllm_bench.scoring.aggregate import Result, share
 from persllm_bench.scoring.keys import evidence, item_of
 from persllm_bench.scoring.letters import strip_reasoning
@@ -167,9 +167,3 @@ def _voices_by_text(rows: tuple[tuple[str, str], ...]) -> Pipeline:
 def voices_of(data: Data) -> Pipeline:
     """The classifier of personas by their authored speech, names masked; `classes_` are slugs."""
     return _voices_by_text(tuple((mask_names(s.text, p), p.slug) for p in data.personas.values() for s in p.speech))
-
-
-def mask_names(text: str, persona: Persona) -> str:
-    """`text` with every name of the pack replaced by a neutral word."""
-    names = sorted(persona.head.swap, key=len, reverse=True)
-    return re.sub(r"(?<!\w)(" + "|".join(map(re.escape, names)) + r")(?!\w)", "someone", text)

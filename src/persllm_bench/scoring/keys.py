@@ -21,6 +21,8 @@ def right_choices(data: Data, sample: Sample, stage: Stage | None = None) -> fro
     when, item = stage or sample.stage, item_of(data, sample)
     if sample.task in ("knowledge", "attitude"):
         return frozenset({str(item.answer.get(when, item.answer[sample.stage]))})
+    if sample.task == "judge":
+        return frozenset({"clean", "padded", sample.persona}) & frozenset(sample.choices)
     if sample.task != "traits":
         return frozenset({_PAIRED[sample.variant.split("/")[0]]})
     target = data.personas[sample.persona].head.stages[when].big_five[item.trait]

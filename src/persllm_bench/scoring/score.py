@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from persllm_bench.conversation import Conversation
 from persllm_bench.items import Data
+from persllm_bench.judging.rubric import parse_rating
 from persllm_bench.prompts import Condition
 from persllm_bench.samples import Sample
-from persllm_bench.scoring import choice, free, induction, likelihood, live, traits
+from persllm_bench.scoring import choice, free, induction, judge, likelihood, live, traits
 from persllm_bench.scoring.aggregate import Result, summarise
 from persllm_bench.scoring.keys import right_choices
 from persllm_bench.scoring.letters import parse_letter, strip_reasoning
@@ -25,6 +26,7 @@ SCORERS: dict[str, Callable[[Data, Sequence[Outcome]], Result]] = {
     "identity": induction.identity,
     "pressure": live.pressure,
     "dialogue": live.dialogue,
+    "judge": judge.judge,
 }
 
 
@@ -137,6 +139,10 @@ def parse(sample: Sample, reply: Reply) -> Outcome:
         whole = sums and len(sums.given) == len(sums.baseline) == len(sample.continuations)
         return Outcome(sample, reply, "parsed" if whole else "unparsed")
     text = reply.reply or ""
+    if sample.rated is not None:
+        if parse_rating(strip_reasoning(text), sample.rated) is not None:
+            return Outcome(sample, reply, "parsed")
+        return Outcome(sample, reply, "truncated" if reply.finish_reason == "length" else "unparsed")
     if not sample.choices:
         return Outcome(sample, reply, "parsed" if strip_reasoning(text) else "unparsed")
     index = parse_letter(text, len(sample.choices))
@@ -147,11 +153,13 @@ def parse(sample: Sample, reply: Reply) -> Outcome:
 
 def sample_value(data: Data, outcome: Outcome) -> float:
     """The value of one sample by itself, in [0, 1]: right or wrong, credit of acc_pmi, chrF++ of an open reply, the
-    side that a probe takes; 1 for a live utterance."""
+    side that a probe takes, an error told from none; 1 for a live utterance."""
     if outcome.status != "parsed":
         return 0.0
     if outcome.sample.continuations:
         return likelihood.credit(outcome, "acc_pmi", right_choices(data, outcome.sample))
+    if outcome.sample.task == "judge":
+        return judge.value(data, outcome)
     if outcome.sample.task in ("pressure", "dialogue"):
         return live.on_own_side(data, outcome) if outcome.sample.choices else 1.0
     if not outcome.sample.choices:
