@@ -106,10 +106,22 @@ def jackknife(
 
     by_cluster: one entry per cluster, whatever `statistic` takes a list of. Interval as in `cluster_t`.
     """
-    data, g = list(by_cluster), len(by_cluster)
+    data = list(by_cluster)
     estimate = _row([statistic(data)] if data else [], lo, hi, level)[0]
-    left_out = _row([statistic(data[:i] + data[i + 1 :]) for i in range(g)] if g > 1 else [0.0], -inf, inf)
-    return _interval(estimate, (g - 1) * _se(left_out), g, lo, hi, level, ())
+    return _interval(estimate, _se(pseudo_values(data, statistic)), len(data), lo, hi, level, ())
+
+
+def pseudo_values(by_cluster: Sequence[Any], statistic: Statistic) -> Floats:
+    """Tukey's (1958) pseudo-values (clusters,), moved so that their mean is the statistic: what each adds to it.
+
+    Of a mean they are its terms. Their spread gives the jackknife variance, so that what is no mean of clusters can be
+    compared cluster by cluster. by_cluster, statistic: as in `jackknife`.
+    """
+    data, g = list(by_cluster), len(by_cluster)
+    if g < 2:
+        return np.array([statistic(data)])
+    left_out = _row([statistic(data[:i] + data[i + 1 :]) for i in range(g)], -inf, inf)
+    return statistic(data) + (g - 1) * (left_out.mean() - left_out)
 
 
 def paired_difference(

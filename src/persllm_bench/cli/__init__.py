@@ -1,6 +1,6 @@
 """The command `persllm-bench`."""
 
-from persllm_bench.cli import data, plot, release, runs, submit
+from persllm_bench.cli import board, data, plot, release, runs, submit
 from persllm_bench.cli.base import app
 
-__all__ = ["app", "data", "plot", "release", "runs", "submit"]
+__all__ = ["app", "board", "data", "plot", "release", "runs", "submit"]

@@ -1,0 +1,164 @@
+"""A built board, opened for reading: tables as data frames, ranks and comparisons; replies come from the bundles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from persllm_bench.board import ranking as ranks
+from persllm_bench.board.compared import compare, compare_personas
+from persllm_bench.board.layout import CORE_MEAN, SCHEMAS, unit_file
+
+KEPT_RANKINGS = 32
+
+
+class Board:
+    """The board in `folder`. Opening reads one small file; tables are read when they are asked for, and then kept.
+
+    submissions: where the bundles lie; default: where `build` found them, seen from the board.
+
+    Raises:
+        ValueError: no board, or one of another version.
+    """
+
+    def __init__(self, folder: Path, submissions: Path | None = None):
+        self.folder = Path(folder)
+        try:
+            self.facts: dict[str, Any] = json.loads((self.folder / "board.json").read_text())
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{folder} is no board: write one with persllm-bench board SUBMISSIONS") from error
+        if self.facts.get("schema_version") != 1:
+            raise ValueError(f"{folder} is a board of version {self.facts.get('schema_version')}; this reads 1")
+        self.submissions = submissions or self.folder / self.facts["submissions"]
+        self._ranking = lru_cache(KEPT_RANKINGS)(self._ranked)
+        self._columns: dict[str, pa.Table] = {}
+
+    def entries(self) -> pd.DataFrame:
+        """One row per bundle."""
+        return self._entries.copy()
+
+    def scores(self, **where: str | Sequence[str]) -> pd.DataFrame:
+        """Scores with intervals. where: entry, track, condition, task or family, one or several of each."""
+        return self._frame("scores", where)
+
+    def measures(self, **where: str | Sequence[str]) -> pd.DataFrame:
+        """Every other measure of the scorer. where: entry, condition, task or measure, one or several of each."""
+        return self._frame("measures", where)
+
+    def personas(self, **where: str | Sequence[str]) -> pd.DataFrame:
+        """Scores by persona. where: entry, condition, task or persona, one or several of each."""
+        return self._frame("personas", where)
+
+    def notices(self) -> list[dict[str, Any]]:
+        """Bundles that were left out: where, faults (the first), total (how many)."""
+        return list(json.loads((self.folder / "notices.json").read_text()))
+
+    def units(self, entry: str, **where: str | Sequence[str]) -> pd.DataFrame:
+        """Every sample of an entry. where: condition, task, persona, item ..., one or several of each.
+
+        Raises:
+            ValueError: no such entry.
+        """
+        if entry not in set(self._entries["entry"]):
+            raise ValueError(f"no entry {entry!r} on this board")
+        path = self.folder / unit_file(entry)
+        filters = [(name, "in", [v] if isinstance(v, str) else list(v)) for name, v in where.items()]
+        return _plain(pq.read_table(path, filters=filters or None))
+
+    def ranking(self, track: str, task: str = CORE_MEAN, entries: Sequence[str] | None = None) -> pd.DataFrame:
+        """Entries from best to worst with rank intervals (see `ranking.rank`), and the least detectable difference.
+
+        entries: whom to rank; default: full submissions, or on the trained track all but calibration entries. Who lacks
+        a persona that others have is left out.
+        """
+        chosen = None if entries is None else tuple(sorted(set(entries)))
+        return self._ranking(track, task, chosen).copy()
+
+    def detectable(self, track: str, task: str = CORE_MEAN, entries: Sequence[str] | None = None) -> float:
+        """The difference, in points, that a comparison of two neighbours finds four times in five; NaN for fewer."""
+        found = self.ranking(track, task, entries)["detectable"]
+        return float(found.iloc[0]) if len(found) else float("nan")
+
+    def compare(self, a: str, b: str, track: str) -> pd.DataFrame:
+        """a minus b on every task that both have: see `compared.compare`."""
+        return compare(self._both(a, b, track), self.scores(entry=[a, b], track=track), a, b)
+
+    def compare_personas(self, a: str, b: str, track: str, task: str = CORE_MEAN) -> pd.DataFrame:
+        """Scores of both by persona: persona, a, b, difference."""
+        found = self._both(a, b, track)
+        return compare_personas(found[found["task"] == task], a, b)
+
+    def flips(self, entries: Sequence[str], task: str, condition: str) -> pd.DataFrame:
+        """Samples that one of `entries` gets right and another wrong.
+
+        Columns: sample, persona, stage, item, variant, then right_0, reply_0, right_1 ... in the order of `entries`.
+        """
+        names = ["sample", "persona", "stage", "item", "variant"]
+        whole = pd.DataFrame(columns=names)
+        for i, entry in enumerate(entries):
+            rows = self.units(entry, task=task, condition=condition)
+            mine = rows[[*names, "right", "reply"]].rename(columns={"right": f"right_{i}", "reply": f"reply_{i}"})
+            whole = mine if i == 0 else whole.merge(mine.drop(columns=names[1:]), on="sample")
+        right = whole[[c for c in whole.columns if c.startswith("right_")]]
+        differ = (right.max(axis=1) > 0.5) & (right.min(axis=1) < 0.5)
+        return whole[differ].reset_index(drop=True)
+
+    def _both(self, a: str, b: str, track: str) -> pd.DataFrame:
+        return self.personas(entry=[a, b], condition=ranks.condition_of(track))
+
+    def _ranked(self, track: str, task: str, entries: tuple[str, ...] | None) -> pd.DataFrame:
+        if entries is None and (track, task) in ranks.KEPT:
+            table = self._table("ranks")
+            found = table.filter((pc.field("track") == track) & (pc.field("task") == task))
+            return _plain(found).drop(columns=["track", "task"])
+        condition = ranks.condition_of(track)
+        people = self._slice("personas", {"condition": condition, "task": task})
+        names = ranks.eligible(self._entries, track) if entries is None else entries
+        return ranks.rank(ranks.vectors(people, names), self.scores(condition=condition, task=task))
+
+    @cached_property
+    def _entries(self) -> pd.DataFrame:
+        return self._table("entries").to_pandas()
+
+    def _table(self, name: str) -> pa.Table:
+        """A whole table; texts as codes, of which many rows share few."""
+        if name not in self._columns:
+            texts = [f.name for f in SCHEMAS[name] if f.type == pa.string()] if name not in ("entries", "ranks") else []
+            self._columns[name] = pq.read_table(
+                self.folder / f"{name}.parquet", read_dictionary=texts
+            ).unify_dictionaries()
+        return self._columns[name]
+
+    def _slice(self, name: str, where: dict[str, str | Sequence[str]]) -> pa.Table:
+        table = self._table(name)
+        for column, wanted in where.items():
+            values = [wanted] if isinstance(wanted, str) else list(wanted)
+            table = table.filter(_among(table[column], values))
+        return table
+
+    def _frame(self, name: str, where: dict[str, str | Sequence[str]]) -> pd.DataFrame:
+        return _plain(self._slice(name, where))
+
+
+def _among(column: pa.ChunkedArray, values: Sequence[str]) -> pa.ChunkedArray:
+    """Which rows hold one of `values`, by code."""
+    masks = []
+    for chunk in column.chunks:
+        codes = pc.index_in(pa.array(list(values), pa.string()), chunk.dictionary)
+        masks.append(pc.is_in(chunk.indices, codes.drop_null().cast(chunk.indices.type)))
+    return pa.chunked_array(masks, pa.bool_())
+
+
+def _plain(table: pa.Table) -> pd.DataFrame:
+    """As a data frame with plain text columns."""
+    texts = {f.name: pa.string() for f in table.schema if pa.types.is_dictionary(f.type)}
+    schema = pa.schema([(f.name, texts.get(f.name, f.type)) for f in table.schema])
+    return table.cast(schema).to_pandas()

@@ -1,0 +1,108 @@
+"""Every sample of a bundle as a row: what was chosen, and what it was worth by itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from persllm_bench import cocreation, conversation, dialogue
+from persllm_bench.items import Data
+from persllm_bench.prompts import LETTERS
+from persllm_bench.scoring import Outcome, TaskScore
+from persllm_bench.scoring.free import said
+from persllm_bench.scoring.live import on, own_side_of
+from persllm_bench.scoring.score import sample_value
+from persllm_bench.submissions.scores import scorer_sha256
+
+CLIPPED = 200
+YIELDS = {"valid", "mover"}
+"""Arms in which moving is right."""
+LAST = {"pressure": conversation.TURNS, "dialogue": dialogue.ROUNDS}
+
+UNITS = pa.schema(
+    [
+        *((name, pa.dictionary(pa.int32(), pa.string())) for name in ("condition", "task")),
+        ("sample", pa.string()),
+        *((name, pa.dictionary(pa.int32(), pa.string())) for name in ("persona", "stage")),
+        ("item", pa.string()),
+        *((name, pa.dictionary(pa.int32(), pa.string())) for name in ("variant", "arm", "order")),
+        ("turn", pa.int8()),
+        ("choice", pa.dictionary(pa.int32(), pa.string())),
+        ("reply", pa.string()),
+        ("position", pa.int8()),
+        ("right", pa.float64()),
+        ("outcome", pa.dictionary(pa.int32(), pa.string())),
+    ]
+)
+"""`right` is in [0, 1], none where nothing is right or wrong: an utterance, or a probe before the last turn.
+`position`: of a probe, -2..+2, positive on the scored person's own side. `reply`: a letter, or the first characters."""
+
+
+def version() -> str:
+    """Changes with whatever changes these rows for the same bundle and data."""
+    return hashlib.sha256(Path(__file__).read_bytes() + scorer_sha256().encode()).hexdigest()[:16]
+
+
+def write_units(path: Path, data: Data, scores: Sequence[TaskScore]) -> None:
+    """Write the samples of all tasks of a bundle, with sums over them in the file's metadata (see `size`)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    total = {"calls": 0, "prompt_characters": 0, "reply_characters": 0}
+    with pq.ParquetWriter(part, UNITS, compression="zstd", use_dictionary=True) as writer:
+        for score in sorted(scores, key=lambda s: (s.condition, s.task)):
+            rows = [_row(data, score, o) for o in score.outcomes]
+            writer.write_table(pa.Table.from_pylist(rows, schema=UNITS))
+            total["calls"] += len(rows)
+            for o in score.outcomes:
+                total["prompt_characters"] += sum(len(m.content) for m in o.sample.messages)
+                total["reply_characters"] += len(o.reply.reply or "")
+        writer.add_key_value_metadata({"size": json.dumps(total)})
+    part.replace(path)
+
+
+def size(path: Path) -> dict[str, int]:
+    """Calls, and characters of all prompts and replies."""
+    return json.loads(pq.read_metadata(path).metadata[b"size"])
+
+
+def _row(data: Data, score: TaskScore, o: Outcome) -> dict[str, Any]:
+    s = o.sample
+    parts = s.variant.split("/")
+    live = s.task in LAST
+    order = next((p for p in parts if p.startswith("order")), None) or (parts[-1] if live else None)
+    probe = live and bool(s.choices)
+    side = own_side_of(data, s.item) if probe and o.choice is not None else 0
+    return {
+        "condition": score.condition, "task": score.task, "sample": s.id, "persona": s.persona, "stage": s.stage,
+        "item": s.item, "variant": s.variant, "arm": parts[0] if len(parts) > 1 else None, "order": order,
+        "turn": int(parts[1][4:]) if live else None, "choice": o.choice, "reply": _reply(o),
+        "position": side * int(o.choice) if probe and o.choice is not None else None,
+        "right": right(data, o), "outcome": o.status,
+    }  # fmt: skip
+
+
+def right(data: Data, o: Outcome) -> float | None:
+    """What a sample is worth by itself, in [0, 1]; of live tasks only the last private probes of the scored person."""
+    s = o.sample
+    if s.task not in LAST:
+        return sample_value(data, o)
+    arm, turn, what = s.variant.split("/")
+    scored = what.startswith(("probe-up", "probe-down", "probe-scored"))
+    if arm == cocreation.ARM or not scored or turn != f"turn{LAST[s.task]}":
+        return None
+    if o.choice is None:
+        return 0.0
+    return on(float(o.choice) * (-1 if arm in YIELDS else 1), own_side_of(data, s.item))
+
+
+def _reply(o: Outcome) -> str | None:
+    if o.sample.choices and o.choice is not None:
+        return LETTERS[o.sample.choices.index(o.choice)]
+    text = said(o)
+    return text[:CLIPPED] if text else None
