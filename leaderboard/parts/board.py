@@ -1,0 +1,114 @@
+"""The board that is shown, loaded once for all readers, and what the pages ask of it most."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from persllm_bench.board import Board
+from persllm_bench.items import Data
+from persllm_bench.reader import load
+from persllm_bench.suite import CORE, FAMILIES
+
+FOLDER = Path(os.environ.get("PERSLLM_BOARD") or Path(__file__).resolve().parents[1] / "data")
+TRACKS = {"prompted": "Prompted", "trained": "Trained"}
+CONDITIONS = {
+    "profile": "profile: dossier in the prompt",
+    "name": "name: name and stage only",
+    "none": "none: nobody",
+    "wrong": "wrong: somebody else's dossier",
+    "swapped": "swapped: names replaced",
+}
+MEAN = "persllm-core"
+NAMES = {
+    MEAN: "PersLLM-Core",
+    "persllm-ll": "Likelihood twins",
+    **{f"persllm-{family}": family.capitalize() for family in FAMILIES},
+    **{f"persllm_{base}": base.capitalize() for bases in FAMILIES.values() for base in bases},
+}
+TASKS = [f"persllm_{base}" for base in CORE]
+
+
+def task_name(task: str) -> str:
+    """How a task is called on the pages."""
+    kind, _, base = task.removeprefix("persllm-").partition("_")
+    known = {"ll": " (likelihood)", "quick": " (quick)"}
+    return NAMES.get(task) or (base.capitalize() + known[kind] if kind in known else task)
+
+
+@st.cache_resource(show_spinner="Reading the board …")
+def _board(folder: str, written: float) -> Board:
+    """`written` is the time of the last build: a new one is read anew."""
+    return Board(Path(folder))
+
+
+def exists() -> bool:
+    return (FOLDER / "board.json").is_file()
+
+
+def board() -> Board:
+    """The board; ends the page with what to do where there is none."""
+    stamp = FOLDER / "board.json"
+    if not exists():
+        st.info("There is no board here yet. Build one, then load this page again:")
+        st.code("persllm-bench board submissions --output leaderboard/data", language="bash")
+        st.stop()
+    return _board(str(FOLDER), stamp.stat().st_mtime)
+
+
+@st.cache_resource(show_spinner=False)
+def data() -> Data:
+    """The items of this version."""
+    return load()
+
+
+def entries() -> pd.DataFrame:
+    return board().entries().set_index("entry", drop=False)
+
+
+def entry_name(entry: str) -> str:
+    """`org/model @ revision / run`, the revision cut to eight characters where it is a commit."""
+    found = _names(str(FOLDER), (FOLDER / "board.json").stat().st_mtime)
+    return found.get(entry, entry)
+
+
+@st.cache_resource(show_spinner=False)
+def _names(folder: str, written: float) -> dict[str, str]:
+    """Short names where they are unique: the model alone, with the revision, or with the run as well."""
+    table = board().entries()
+    short = [r if len(r) != 40 else r[:8] for r in table["revision"]]
+    forms = [
+        table["model"],
+        table["model"] + " @ " + short,
+        table["model"] + " @ " + short + " / " + table["run"],
+    ]
+    names = table["entry"].copy()
+    for form in reversed(forms):
+        unique = ~form.duplicated(keep=False)
+        names = names.where(~unique, form)
+    return dict(zip(table["entry"], names, strict=True))
+
+
+def choose_entry(place: object, default: str = "") -> str:
+    """The model that a page is about, by the address; ends the page where the board is empty."""
+    from parts import query
+
+    order = ranked_first()
+    if not order:
+        st.info("No submissions yet. The page Submit says how to add the first.")
+        st.stop()
+    given = query.get("entry")
+    if given and given not in order:
+        st.warning("That submission is not on this board. It may have been withdrawn, or left out because of a fault.")
+    return query.choice(place, "Model", "entry", order, entry_name, default)
+
+
+def ranked_first() -> list[str]:
+    """All entries: the ranked by score, then the others by name."""
+    ranking = board().ranking("prompted")
+    first = ranking["entry"].tolist()
+    known = set(first)
+    return first + sorted((e for e in entries()["entry"] if e not in known), key=entry_name)
