@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tarfile
 from pathlib import Path
 
 import pandas as pd
@@ -112,3 +114,19 @@ def ranked_first() -> list[str]:
     first = ranking["entry"].tolist()
     known = set(first)
     return first + sorted((e for e in entries()["entry"] if e not in known), key=entry_name)
+
+
+@st.cache_resource(show_spinner=False)
+def people() -> dict[str, str]:
+    """Slug -> name of every persona, by name."""
+    return dict(sorted(((slug, p.head.name) for slug, p in data().personas.items()), key=lambda pair: pair[1]))
+
+
+def bundle(entry: str) -> bytes:
+    """The submission's folder as a tar file, its bytes as they were checked."""
+    folder = board().submissions / entry
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
+            tar.add(path, f"{entry}/{path.relative_to(folder).as_posix()}", recursive=False)
+    return out.getvalue()

@@ -18,10 +18,9 @@ def notices() -> None:
     found = board.board().notices()
     if not found:
         return
-    some = ", ".join(text.label(n["where"], 80) for n in found[:3]) + (" and others" if len(found) > 3 else "")
+    some = ", ".join(text.label(n["where"], 60) for n in found[:3]) + (" and others" if len(found) > 3 else "")
     many = "1 submission is" if len(found) == 1 else f"{len(found)} submissions are"
-    st.warning(f"{many} left out because of faults: {some}")
-    with st.expander("What is wrong with them"):
+    with st.expander(f"{many} left out because of faults: {some}", icon=":material/warning:"):
         for notice in found:
             faults = notice["faults"] + ([f"and {more} more"] if (more := notice["total"] - len(notice["faults"])) else [])
             st.html(

@@ -41,6 +41,7 @@ def _joined(_board: Board, stamp: str, track: str) -> pd.DataFrame:
     wide = scores.pivot_table(index="entry", columns="task", values="score", sort=False)
     whole = scores[scores["task"] == board.MEAN].set_index("entry")[["score", "low", "high"]]
     ranks = _board.ranking(track).set_index("entry")[["rank", "rank_low", "rank_high", "tie", "detectable"]]
+    entries["date"] = entries["date"].fillna(entries["verified"])
     there = entries[entries["entry"].isin(scores["entry"])].set_index("entry", drop=False)
     table = there.join(wide).join(whole).join(ranks)
     for column in (*FAMILY, *board.TASKS):
@@ -147,11 +148,14 @@ def _rank(row: Row) -> str:
 
 
 def _model(row: Row) -> str:
-    marks = tables.badge("baseline") if row["calibration"] else ""
-    if not row["calibration"] and pd.isna(row["rank"]):
-        marks = tables.badge("not ranked")
-    stale = "" if row["data_current"] else tables.badge("older data")
-    return f"{text.link('model', row['label'], 60, entry=row['entry'])} {marks}{stale}"
+    name, _, more = row["label"].removeprefix(f"{row['org']}/").partition(" @ ")
+    marks = "baseline" if row["calibration"] else "not ranked" if pd.isna(row["rank"]) else ""
+    badges = "".join(tables.badge(b) for b in (marks, "" if row["data_current"] else "older data") if b)
+    under = " @ ".join(p for p in (row["org"], more) if p)
+    return (
+        f'<span class="name">{text.link("model", name, 40, entry=row["entry"])}{badges}</span>'
+        f'<span class="org">{text.markup(under, 50)}</span>'
+    )
 
 
 def _show(name: str, row: Row) -> str:
@@ -159,7 +163,7 @@ def _show(name: str, row: Row) -> str:
     if name == "parameters":
         return tables.size(value)
     if name == "open_weights":
-        return "open" if value else "closed"
+        return "–" if row["harness"] == "policy" else "open" if value else "closed"
     if name in ("calls", "tokens", "attempts", "level"):
         return tables.count(value)
     return tables.number(value) if isinstance(value, float) else text.markup(value, 24)

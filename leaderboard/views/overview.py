@@ -16,8 +16,8 @@ st.html(
 whole = board.entries()
 top = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
 track = query.segments(top, "Track", "track", board.TRACKS)
-wanted = query.words(top.container(width=280), "Search", "q", placeholder="model or organisation")
-chosen = standing.filters(st.popover("Filters and columns", icon=":material/tune:"), whole)
+wanted = query.words(top, "Search", "q", placeholder="model or organisation", width=280)
+chosen = standing.filters(top.popover("Filters and columns", icon=":material/tune:"), whole)
 columns = query.several(
     chosen.place, "Columns", "columns", list(standing.COLUMNS), standing.DEFAULT, standing.COLUMNS.__getitem__
 )
@@ -43,7 +43,9 @@ else:
 
 st.subheader("Over time")
 dated = shown.dropna(subset=["date", "score"])
-if len(dated):
+if dated["date"].nunique() > 1:
     charts.show(charts.timeline(dated), "Score by date")
-else:
-    st.caption("No date is known for these entries.")
+st.caption(
+    f"A bundle tells a date where an API was asked (its day) or where it was asked again: {len(dated)} of {len(shown)} shown. "
+    "The column Date has them."
+)
