@@ -28,5 +28,6 @@ page = st.navigation(list(PAGES.values()), position="top")
 st.html(HERE / "parts" / "style.css")
 navigation.follow_links(PAGES)
 frame.notices()
+st.session_state["path"] = page.url_path
 page.run()
 frame.footer()

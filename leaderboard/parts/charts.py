@@ -30,7 +30,7 @@ def _kinds(table: pd.DataFrame) -> list[str]:
 
 def _dots(table: pd.DataFrame, x: alt.X) -> alt.LayerChart:
     kinds = alt.Scale(domain=["ranked", "not ranked", "baseline"])
-    legend = alt.Legend(orient="top", title=None, values=sorted(set(_kinds(table)), reverse=True))
+    legend = alt.Legend(orient="top", title=None, symbolOpacity=1, values=sorted(set(_kinds(table)), reverse=True))
     tips = ["name:N", alt.Tooltip("score:Q", format=".1f"), alt.Tooltip("low:Q", format=".1f"), alt.Tooltip("high:Q", format=".1f")]
     base = alt.Chart(_named(table), height=HEIGHT).encode(
         x=x,
@@ -89,11 +89,11 @@ def confusion(found: pd.DataFrame, kinds: list[str]) -> alt.Chart:
     """Stacked shares. found: asked, chosen, share in per cent; kinds: what can be chosen, in order."""
     order = {kind: i for i, kind in enumerate(kinds)}
     return (
-        alt.Chart(found.assign(order=found["chosen"].map(order)), height=60 + 44 * found["asked"].nunique())
+        alt.Chart(found.assign(order=found["chosen"].map(order)), height=110 + 34 * found["asked"].nunique())
         .mark_bar()
         .encode(
             x=alt.X("share:Q", title="per cent of replies", scale=alt.Scale(domain=[0, 100]), stack="zero"),
-            y=alt.Y("asked:N", title=None, axis=alt.Axis(labelLimit=160)),
+            y=alt.Y("asked:N", title=None, axis=alt.Axis(labelLimit=160, labelOverlap=False)),
             color=alt.Color("chosen:N", sort=kinds, scale=alt.Scale(domain=kinds), title=None, legend=alt.Legend(orient="top", columns=3)),
             order="order:Q",
             tooltip=["asked", "chosen", alt.Tooltip("share", format=".0f")],
@@ -106,7 +106,7 @@ def traits(mean: pd.DataFrame) -> alt.LayerChart:
     kinds = ["target", "behaviour", "reported"]
     long = mean.melt("case", kinds, "what", "value").dropna()
     scale = alt.Scale(domain=[1, 5])
-    y = alt.Y("case:N", sort=mean["case"].tolist(), title=None)
+    y = alt.Y("case:N", sort=mean["case"].tolist(), title=None, axis=alt.Axis(labelOverlap=False))
     lines = (
         alt.Chart(mean.dropna(subset=["behaviour"]))
         .mark_rule(opacity=0.4)
@@ -124,3 +124,37 @@ def traits(mean: pd.DataFrame) -> alt.LayerChart:
         )
     )
     return (lines + dots).properties(height=60 + 30 * len(mean))
+
+
+def by_persona(long: pd.DataFrame, people: list[str], models: list[str]) -> alt.LayerChart:
+    """A row per persona, a dot per model. long: persona, model, score; people and models in order."""
+    kinds = alt.Scale(domain=models)
+    y = alt.Y("persona:N", sort=people, title=None, axis=alt.Axis(labelLimit=180, labelOverlap=False))
+    legend = alt.Legend(orient="top", title=None, labelLimit=320)
+    span = alt.Chart(long).mark_rule(opacity=0.35, strokeWidth=2).encode(y=y, x=alt.X("min(score):Q", title="score"), x2="max(score):Q")
+    dots = (
+        alt.Chart(long)
+        .mark_point(filled=True, size=80, opacity=1)
+        .encode(
+            y=y,
+            x=alt.X("score:Q", title="score"),
+            color=alt.Color("model:N", scale=kinds, legend=legend),
+            shape=alt.Shape("model:N", scale=kinds, legend=legend),
+            tooltip=["persona", "model", alt.Tooltip("score", format=".1f")],
+        )
+    )
+    return (span + dots).properties(height=60 + 22 * len(people))
+
+
+def hardness(long: pd.DataFrame, order: list[str]) -> alt.Chart:
+    """Share right, a row per persona. long: persona, task, right in per cent; order: the hardest first."""
+    return (
+        alt.Chart(long, height=60 + 22 * len(order))
+        .mark_rect()
+        .encode(
+            y=alt.Y("persona:N", sort=order, title=None, axis=alt.Axis(labelLimit=180, labelOverlap=False)),
+            x=alt.X("task:N", title=None, sort=list(dict.fromkeys(long["task"])), axis=alt.Axis(labelAngle=-40, orient="top")),
+            color=alt.Color("right:Q", title="right, per cent", scale=alt.Scale(scheme="cividis", domain=[0, 100])),
+            tooltip=["persona", "task", alt.Tooltip("right", format=".0f")],
+        )
+    )

@@ -97,10 +97,21 @@ def switch(place: Any, title: str, name: str, default: bool, **more: Any) -> boo
 
 
 def page(total: int, size: int) -> slice:
-    """The rows to show, with a row of page numbers below them where one page does not do."""
+    """The rows to show, with links to the other pages where one page does not do."""
     pages = max(1, -(-total // size))
     given = get("page")
-    value = min(max(int(given), 1), pages) if given.isascii() and given.isdigit() and len(given) < 6 else 1
+    now = min(max(int(given), 1), pages) if given.isascii() and given.isdigit() and len(given) < 6 else 1
     if pages > 1:
-        st.pagination(pages, **_bound("page", value, 1))
-    return slice((value - 1) * size, value * size)
+        near = sorted({1, pages, *range(max(1, now - 2), min(pages, now + 2) + 1)})
+        parts = []
+        for before, number in zip([0, *near], near, strict=False):
+            parts.append("…" if number > before + 1 else "")
+            to = {**current(), "page": number if number > 1 else ""}
+            parts.append(f"<strong>{number}</strong>" if number == now else text.link(_here(), number, **to))
+        st.html(f'<nav class="pages" aria-label="Pages">Page {" ".join(p for p in parts if p)}</nav>')
+    return slice((now - 1) * size, now * size)
+
+
+def _here() -> str:
+    """The path of the page that is shown."""
+    return str(st.session_state.get("path", ""))

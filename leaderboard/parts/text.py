@@ -54,7 +54,7 @@ def label(value: object, limit: int = 0) -> str:
     return _MARKDOWN.sub(r"\\\1", isolated(value, limit))
 
 
-def href(page: str, **query: object) -> str:
+def href(page: str, /, **query: object) -> str:
     """A link within the app, as an attribute value: the page's path and its query, percent-encoded and escaped."""
     pairs = [(key, item) for key, value in query.items() for item in _items(value)]
     found = urlencode(pairs, quote_via=quote)
@@ -67,6 +67,6 @@ def _items(value: object) -> list[str]:
     return [str(v) for v in value] if isinstance(value, (list, tuple)) else [str(value)]
 
 
-def link(page: str, shown: object, limit: int = 0, **query: object) -> str:
+def link(page: str, shown: object, limit: int = 0, /, **query: object) -> str:
     """HTML of a link within the app, followed without loading the app anew (see `navigation`)."""
     return f'<a class="go" href="{href(page, **query)}">{markup(shown, limit)}</a>'
