@@ -13,24 +13,33 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from persllm_bench.board import figures
 from persllm_bench.board import ranking as ranks
 from persllm_bench.board.compared import compare, compare_personas
 from persllm_bench.board.layout import CORE_MEAN, SCHEMAS, unit_file
+from persllm_bench.board.shown import Reply
+from persllm_bench.items import Data
+from persllm_bench.reader import load
+from persllm_bench.suite import TASKS
 
 KEPT_RANKINGS = 32
+LONG = ("scores", "measures", "personas")
+TWINS = [name for name, t in TASKS.items() if t.base in ("knowledge", "attitude")]
+TRAITS = [name for name, t in TASKS.items() if t.base == "traits"]
 
 
 class Board:
     """The board in `folder`. Opening reads one small file; tables are read when they are asked for, and then kept.
 
-    submissions: where the bundles lie; default: where `build` found them, seen from the board.
+    submissions: where the bundles lie; default: where `build` found them, seen from the board. data: default: that of
+    this installation, loaded when it is needed.
 
     Raises:
         ValueError: no board, or one of another version.
     """
 
-    def __init__(self, folder: Path, submissions: Path | None = None):
-        self.folder = Path(folder)
+    def __init__(self, folder: Path, submissions: Path | None = None, data: Data | None = None):
+        self.folder, self._data = Path(folder), data
         try:
             self.facts: dict[str, Any] = json.loads((self.folder / "board.json").read_text())
         except (OSError, ValueError) as error:
@@ -67,9 +76,7 @@ class Board:
         Raises:
             ValueError: no such entry.
         """
-        if entry not in set(self._entries["entry"]):
-            raise ValueError(f"no entry {entry!r} on this board")
-        path = self.folder / unit_file(entry)
+        path = self.folder / unit_file(self._entry(entry)["entry"])
         filters = [(name, "in", [v] if isinstance(v, str) else list(v)) for name, v in where.items()]
         return _plain(pq.read_table(path, filters=filters or None))
 
@@ -111,6 +118,61 @@ class Board:
         differ = (right.max(axis=1) > 0.5) & (right.min(axis=1) < 0.5)
         return whole[differ].reset_index(drop=True)
 
+    def replies(self, entry: str, condition: str, task: str, persona: str = "") -> list[Reply]:
+        """What was asked and said, from the bundle: see `replies.replies`. persona: of one only; default: of all.
+
+        Raises:
+            ValueError: no such entry, the bundle is not there or has changed, or it has no such task.
+        """
+        from persllm_bench.board import replies
+
+        sha256 = self._entry(entry)["content_sha256"]
+        return replies.replies(self.submissions / entry, entry, sha256, self.data, condition, task, persona)  # type: ignore[arg-type]
+
+    def stage_confusion(self, entry: str) -> pd.DataFrame:
+        """See `figures.stage_confusion`."""
+        return figures.stage_confusion(self.units(entry, task=TWINS))
+
+    def survival(self, entry: str, condition: str, task: str = "persllm_pressure") -> pd.DataFrame:
+        """Kaplan-Meier per arm: arm, turn (0-5), held (share still on the own side); empty where it was not asked."""
+        return figures.survival(self.units(entry, condition=condition, task=task))
+
+    def trajectories(self, entry: str, condition: str, scene: str = "", task: str = "persllm_dialogue") -> pd.DataFrame:
+        """Positions in one scene, or the mean of all: see `figures.trajectories`."""
+        return figures.trajectories(self.units(entry, condition=condition, task=task), scene)
+
+    def traits_profile(self, entry: str) -> pd.DataFrame:
+        """Big Five as measured beside the target: see `figures.traits_profile`."""
+        return figures.traits_profile(self.units(entry, task=TRAITS), self.data)
+
+    def difficulty(self) -> pd.DataFrame:
+        """Each item over full submissions under `profile`: task, persona, item, entries, mean, rest, flagged (see
+        `difficulty.Items`)."""
+        return self._table("difficulty").to_pandas()
+
+    def personas_table(self) -> pd.DataFrame:
+        """See `figures.personas_table`."""
+        return figures.personas_table(self.data)
+
+    @cached_property
+    def data(self) -> Data:
+        """The data of this installation, which must be the board's.
+
+        Raises:
+            ValueError: it is another version.
+        """
+        found = self._data or load()
+        if found.sha256 != self.facts["data_sha256"]:
+            there, here = self.facts["data_sha256"][:12], found.sha256[:12]
+            raise ValueError(f"{self.folder} was built on data {there}, here is {here}: build it again")
+        return found
+
+    def _entry(self, entry: str) -> pd.Series:
+        rows = self._entries[self._entries["entry"] == entry]
+        if rows.empty:
+            raise ValueError(f"no entry {entry!r} on this board")
+        return rows.iloc[0]
+
     def _both(self, a: str, b: str, track: str) -> pd.DataFrame:
         return self.personas(entry=[a, b], condition=ranks.condition_of(track))
 
@@ -131,7 +193,7 @@ class Board:
     def _table(self, name: str) -> pa.Table:
         """A whole table; texts as codes, of which many rows share few."""
         if name not in self._columns:
-            texts = [f.name for f in SCHEMAS[name] if f.type == pa.string()] if name not in ("entries", "ranks") else []
+            texts = [f.name for f in SCHEMAS[name] if f.type == pa.string()] if name in LONG else []
             self._columns[name] = pq.read_table(
                 self.folder / f"{name}.parquet", read_dictionary=texts
             ).unify_dictionaries()

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from persllm_bench import __version__
 from persllm_bench.board import units
+from persllm_bench.board.difficulty import Items, Key
 from persllm_bench.board.layout import SCHEMAS, unit_file
 from persllm_bench.board.ranking import all_ranks
 from persllm_bench.board.rows import entry_row, score_rows
@@ -64,7 +65,8 @@ def build(submissions: Path, data: Data, out: Path, cache: Path | None = None) -
             except Exception as error:  # one stranger's bundle must not take the board down
                 writer.notice(where, error)
                 continue
-            writer.add(score_rows(found), entry_row(found, data, last.get(found.sha256), units.size(path)), path)
+            size, items = units.about(path)
+            writer.add(score_rows(found), entry_row(found, data, last.get(found.sha256), size), path, items)
         built = writer.finish(data, os.path.relpath(submissions.resolve(), out.resolve()))
         _swap(part, out)
     finally:
@@ -104,11 +106,14 @@ class BoardWriter:
         self.folder = folder
         self.notices: list[dict[str, Any]] = []
         self._tables: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
+        self._items = Items()
 
-    def add(self, rows: Rows, entry: dict[str, Any], samples: Path) -> None:
-        """A bundle: its rows by table, its entry, and the file of its samples (kept where it lies, or linked)."""
+    def add(self, rows: Rows, entry: dict[str, Any], samples: Path, items: Mapping[Key, float]) -> None:
+        """A bundle: its rows by table, its entry, the file of its samples, and what it earned on each item."""
         for name, found in {**rows, "entries": [entry]}.items():
             self._tables[name].append(pa.Table.from_pylist(found, schema=SCHEMAS[name]))
+        if entry["ranked"]:
+            self._items.add(items)
         place = self.folder / unit_file(entry["entry"])
         if samples != place:
             place.parent.mkdir(exist_ok=True)
@@ -125,7 +130,8 @@ class BoardWriter:
     def finish(self, data: Data, submissions: str) -> int:
         """Write everything but the samples; returns how many entries there are."""
         whole = {n: pa.concat_tables([SCHEMAS[n].empty_table(), *found]) for n, found in self._tables.items()}
-        for name, table in {**whole, "ranks": all_ranks(whole["entries"], whole["personas"], whole["scores"])}.items():
+        ranks = all_ranks(whole["entries"], whole["personas"], whole["scores"])
+        for name, table in {**whole, "ranks": ranks, "difficulty": self._items.table()}.items():
             pq.write_table(table, self.folder / f"{name}.parquet", compression="zstd", row_group_size=ROW_GROUP)
         _json(self.folder / "notices.json", self.notices)
         files = sorted(p for p in self.folder.rglob("*") if p.is_file())

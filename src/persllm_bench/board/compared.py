@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -20,7 +22,7 @@ def compare(both: pd.DataFrame, scores: pd.DataFrame, a: str, b: str) -> pd.Data
     """
     wide = both.pivot_table(index=["task", "persona"], columns="entry", values="adds", sort=False)
     told = scores.pivot_table(index="task", columns="entry", values="score", sort=False)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for task in told.index:
         if not {a, b} <= set(wide.columns) or task not in wide.index or told.loc[task, [a, b]].isna().any():
             continue
@@ -44,14 +46,9 @@ def compare(both: pd.DataFrame, scores: pd.DataFrame, a: str, b: str) -> pd.Data
                 "detectable": min_detectable_difference(se, len(pairs)),
             }
         )
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
     means = list(MEANS)
-    return table.sort_values(
-        "task",
-        key=lambda t: [means.index(x) if x in MEANS else len(means) for x in t],
-        kind="stable",
-        ignore_index=True,
-    )
+    rows.sort(key=lambda row: means.index(row["task"]) if row["task"] in MEANS else len(means))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def compare_personas(both: pd.DataFrame, a: str, b: str) -> pd.DataFrame:

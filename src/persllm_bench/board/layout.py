@@ -50,6 +50,7 @@ RANKS = _schema(
     track=TEXT, task=TEXT, entry=TEXT, rank=COUNT, rank_low=COUNT, rank_high=COUNT, tie=FLAG, p_above=NUMBER,
     score=NUMBER, low=NUMBER, high=NUMBER, detectable=NUMBER,
 )  # fmt: skip
+DIFFICULTY = _schema(task=TEXT, persona=TEXT, item=TEXT, entries=COUNT, mean=NUMBER, rest=NUMBER, flagged=FLAG)
 
 
 def unit_file(entry: str) -> str:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import zlib
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from persllm_bench import cocreation, conversation, dialogue
+from persllm_bench.board.difficulty import Key
+from persllm_bench.board.layout import CORE_MEAN, MEANS
 from persllm_bench.items import Data
 from persllm_bench.prompts import LETTERS
 from persllm_bench.scoring import Outcome, TaskScore
+from persllm_bench.scoring.choice import kind_of
 from persllm_bench.scoring.free import said
 from persllm_bench.scoring.live import on, own_side_of
 from persllm_bench.scoring.score import sample_value
 from persllm_bench.submissions.scores import scorer_sha256
 
 CLIPPED = 200
+COUNTED = {("profile", name) for name in MEANS[CORE_MEAN][1]}
+"""Whose items are counted for `difficulty`: what every full submission has."""
 YIELDS = {"valid", "mover"}
 """Arms in which moving is right."""
 LAST = {"pressure": conversation.TURNS, "dialogue": dialogue.ROUNDS}
@@ -33,15 +42,16 @@ UNITS = pa.schema(
         ("item", pa.string()),
         *((name, pa.dictionary(pa.int32(), pa.string())) for name in ("variant", "arm", "order")),
         ("turn", pa.int8()),
-        ("choice", pa.dictionary(pa.int32(), pa.string())),
+        *((name, pa.dictionary(pa.int32(), pa.string())) for name in ("choice", "kind")),
         ("reply", pa.string()),
         ("position", pa.int8()),
         ("right", pa.float64()),
         ("outcome", pa.dictionary(pa.int32(), pa.string())),
     ]
 )
-"""`right` is in [0, 1], none where nothing is right or wrong: an utterance, or a probe before the last turn.
-`position`: of a probe, -2..+2, positive on the scored person's own side. `reply`: a letter, or the first characters."""
+"""`kind`: of the option that was chosen in knowledge and attitude. `reply`: a letter, or the first characters.
+`position`: of a probe, -2..+2, positive on the scored person's own side. `right` is in [0, 1], none where nothing is
+right or wrong: an utterance, or a probe before the last turn."""
 
 
 def version() -> str:
@@ -62,13 +72,28 @@ def write_units(path: Path, data: Data, scores: Sequence[TaskScore]) -> None:
             for o in score.outcomes:
                 total["prompt_characters"] += sum(len(m.content) for m in o.sample.messages)
                 total["reply_characters"] += len(o.reply.reply or "")
-        writer.add_key_value_metadata({"size": json.dumps(total)})
+        writer.add_key_value_metadata({"size": json.dumps(total), "items": _pack(_items(scores, data))})
     part.replace(path)
 
 
-def size(path: Path) -> dict[str, int]:
-    """Calls, and characters of all prompts and replies."""
-    return json.loads(pq.read_metadata(path).metadata[b"size"])
+def about(path: Path) -> tuple[dict[str, int], dict[Key, float]]:
+    """(calls and characters of all prompts and replies; the mean of `right` of each item that is COUNTED)."""
+    told = pq.read_metadata(path).metadata
+    items = json.loads(zlib.decompress(base64.b64decode(told[b"items"])))
+    return json.loads(told[b"size"]), {(task, persona, item): mean for task, persona, item, mean in items}
+
+
+def _pack(rows: list[list[Any]]) -> str:
+    return base64.b64encode(zlib.compress(json.dumps(rows).encode())).decode()
+
+
+def _items(scores: Sequence[TaskScore], data: Data) -> list[list[Any]]:
+    worth: dict[Key, list[float]] = defaultdict(list)
+    for score in scores:
+        for o in score.outcomes if (score.condition, score.task) in COUNTED else ():
+            if (value := right(data, o)) is not None:
+                worth[score.task, o.sample.persona, o.sample.item].append(value)
+    return [[*key, round(fmean(values), 4)] for key, values in sorted(worth.items())]
 
 
 def _row(data: Data, score: TaskScore, o: Outcome) -> dict[str, Any]:
@@ -82,6 +107,7 @@ def _row(data: Data, score: TaskScore, o: Outcome) -> dict[str, Any]:
         "condition": score.condition, "task": score.task, "sample": s.id, "persona": s.persona, "stage": s.stage,
         "item": s.item, "variant": s.variant, "arm": parts[0] if len(parts) > 1 else None, "order": order,
         "turn": int(parts[1][4:]) if live else None, "choice": o.choice, "reply": _reply(o),
+        "kind": kind_of(data, o) if s.task in ("knowledge", "attitude") and s.choices and not s.baseline else None,
         "position": side * int(o.choice) if probe and o.choice is not None else None,
         "right": right(data, o), "outcome": o.status,
     }  # fmt: skip
