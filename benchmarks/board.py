@@ -106,11 +106,11 @@ def synthetic(data: Data, base: Scored, samples: Path, n: int, out: Path) -> Non
     """A board of n entries, all of whose samples are those of one."""
     rng = np.random.default_rng(0)
     out.mkdir(parents=True)
-    size, items = units.about(samples)
+    size, items, means = units.about(samples)
     writer = BoardWriter(out)
     for i in range(n):
         found = noisy(base, i, rng)
-        writer.add(score_rows(found), entry_row(found, data, None, size), samples, items)
+        writer.add(score_rows(found), entry_row(found, data, None, size), samples, items, means)
     writer.finish(data, "../submissions")
 
 

@@ -78,7 +78,9 @@ class Board:
         """
         path = self.folder / unit_file(self._entry(entry)["entry"])
         filters = [(name, "in", [v] if isinstance(v, str) else list(v)) for name, v in where.items()]
-        return _plain(pq.read_table(path, filters=filters or None))
+        found = _texts(pq.read_table(path, filters=filters or None))
+        parts = [found[name] for name in ("persona", "item", "stage", "variant")]
+        return found.append_column("sample", pc.binary_join_element_wise(*parts, "|")).to_pandas()
 
     def ranking(self, track: str, task: str = CORE_MEAN, entries: Sequence[str] | None = None) -> pd.DataFrame:
         """Entries from best to worst with rank intervals (see `ranking.rank`), and the least detectable difference.
@@ -221,6 +223,10 @@ def _among(column: pa.ChunkedArray, values: Sequence[str]) -> pa.ChunkedArray:
 
 def _plain(table: pa.Table) -> pd.DataFrame:
     """As a data frame with plain text columns."""
+    return _texts(table).to_pandas()
+
+
+def _texts(table: pa.Table) -> pa.Table:
     texts = {f.name: pa.string() for f in table.schema if pa.types.is_dictionary(f.type)}
     schema = pa.schema([(f.name, texts.get(f.name, f.type)) for f in table.schema])
-    return table.cast(schema).to_pandas()
+    return table.cast(schema)

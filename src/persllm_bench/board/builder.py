@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from persllm_bench import __version__
 from persllm_bench.board import units
-from persllm_bench.board.difficulty import Items, Key
+from persllm_bench.board.difficulty import Items
 from persllm_bench.board.layout import SCHEMAS, unit_file
 from persllm_bench.board.ranking import all_ranks
 from persllm_bench.board.rows import entry_row, score_rows
@@ -65,8 +65,8 @@ def build(submissions: Path, data: Data, out: Path, cache: Path | None = None) -
             except Exception as error:  # one stranger's bundle must not take the board down
                 writer.notice(where, error)
                 continue
-            size, items = units.about(path)
-            writer.add(score_rows(found), entry_row(found, data, last.get(found.sha256), size), path, items)
+            size, items, means = units.about(path)
+            writer.add(score_rows(found), entry_row(found, data, last.get(found.sha256), size), path, items, means)
         built = writer.finish(data, os.path.relpath(submissions.resolve(), out.resolve()))
         _swap(part, out)
     finally:
@@ -108,12 +108,12 @@ class BoardWriter:
         self._tables: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
         self._items = Items()
 
-    def add(self, rows: Rows, entry: dict[str, Any], samples: Path, items: Mapping[Key, float]) -> None:
+    def add(self, rows: Rows, entry: dict[str, Any], samples: Path, items: str, means: list[float]) -> None:
         """A bundle: its rows by table, its entry, the file of its samples, and what it earned on each item."""
         for name, found in {**rows, "entries": [entry]}.items():
             self._tables[name].append(pa.Table.from_pylist(found, schema=SCHEMAS[name]))
         if entry["ranked"]:
-            self._items.add(items)
+            self._items.add(items, means)
         place = self.folder / unit_file(entry["entry"])
         if samples != place:
             place.parent.mkdir(exist_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,36 +10,40 @@ from numpy.typing import NDArray
 
 from persllm_bench.board.layout import DIFFICULTY
 
-Key = tuple[str, str, str]
-"""Task, persona, item."""
-
 
 class Items:
     """Collects what full submissions earned on each item, one after another."""
 
     def __init__(self) -> None:
-        self._keys: list[Key] = []
+        self._names = ""
         self._rows: list[NDArray[np.float32]] = []
 
-    def add(self, means: Mapping[Key, float]) -> None:
-        """means: of `right`, in [0, 1]. Submissions of one version of the data have the same items."""
-        self._keys = self._keys or sorted(means)
-        self._rows.append(np.array([means.get(key, np.nan) for key in self._keys], dtype=np.float32))
+    def add(self, names: str, means: Sequence[float]) -> None:
+        """names: lines of task|persona|item; means: of `right`, in [0, 1].
+
+        Raises:
+            ValueError: other items than those of the entries before it.
+        """
+        self._names = self._names or names
+        if names != self._names:
+            raise ValueError("the items are not those of the other full submissions")
+        self._rows.append(np.array(means, dtype=np.float32))
 
     def table(self) -> pa.Table:
         """mean: over entries, 0 to 1. rest: correlation over entries of an item with the mean of the other items of its
         task; none with fewer than three entries or without variation. flagged: it is below 0."""
-        x = np.array(self._rows, dtype=float).reshape(len(self._rows), len(self._keys))
-        tasks = np.array([task for task, _, _ in self._keys])
-        rest = np.full(len(self._keys), np.nan)
+        keys = [line.split("|") for line in self._names.splitlines()]
+        x = np.array(self._rows, dtype=float).reshape(len(self._rows), len(keys))
+        tasks = np.array([task for task, _, _ in keys])
+        rest = np.full(len(keys), np.nan)
         for task in dict.fromkeys(tasks.tolist()):
             mine = x[:, tasks == task]
             others = (mine.sum(axis=1, keepdims=True) - mine) / max(mine.shape[1] - 1, 1)
             rest[tasks == task] = _correlations(mine, others)
         mean = x.mean(axis=0) if len(x) else np.empty(0)
         columns = {
-            **{name: [key[i] for key in self._keys] for i, name in enumerate(("task", "persona", "item"))},
-            "entries": [len(x)] * len(self._keys),
+            **{name: [key[i] for key in keys] for i, name in enumerate(("task", "persona", "item"))},
+            "entries": [len(x)] * len(keys),
             "mean": mean,
             "rest": pa.array(rest, from_pandas=True),
             "flagged": rest < 0,

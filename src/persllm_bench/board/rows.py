@@ -93,7 +93,13 @@ def _means(given: Sequence[Mapping[str, Any]], condition: Condition) -> Iterator
         if not shared:
             continue
         means = {
-            what: {p: round(float(np.mean([row[what][p] for row in parts])), 6) for p in shared}
+            what: dict(
+                zip(
+                    shared,
+                    np.mean([[row[what][p] for p in shared] for row in parts], axis=0).round(6).tolist(),
+                    strict=True,
+                )
+            )
             for what in ("adds", "by_persona")
         }
         score = float(np.mean([row["score"] for row in parts]))

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from persllm_bench import cocreation, conversation, dialogue
-from persllm_bench.board.difficulty import Key
 from persllm_bench.board.layout import CORE_MEAN, MEANS
 from persllm_bench.items import Data
 from persllm_bench.prompts import LETTERS
@@ -27,7 +26,7 @@ from persllm_bench.scoring.live import on, own_side_of
 from persllm_bench.scoring.score import sample_value
 from persllm_bench.submissions.scores import scorer_sha256
 
-CLIPPED = 200
+CLIPPED = 120
 COUNTED = {("profile", name) for name in MEANS[CORE_MEAN][1]}
 """Whose items are counted for `difficulty`: what every full submission has."""
 YIELDS = {"valid", "mover"}
@@ -37,10 +36,8 @@ LAST = {"pressure": conversation.TURNS, "dialogue": dialogue.ROUNDS}
 UNITS = pa.schema(
     [
         *((name, pa.dictionary(pa.int32(), pa.string())) for name in ("condition", "task")),
-        ("sample", pa.string()),
         *((name, pa.dictionary(pa.int32(), pa.string())) for name in ("persona", "stage")),
-        ("item", pa.string()),
-        *((name, pa.dictionary(pa.int32(), pa.string())) for name in ("variant", "arm", "order")),
+        *((name, pa.dictionary(pa.int32(), pa.string())) for name in ("item", "variant", "arm", "order")),
         ("turn", pa.int8()),
         *((name, pa.dictionary(pa.int32(), pa.string())) for name in ("choice", "kind")),
         ("reply", pa.string()),
@@ -72,28 +69,26 @@ def write_units(path: Path, data: Data, scores: Sequence[TaskScore]) -> None:
             for o in score.outcomes:
                 total["prompt_characters"] += sum(len(m.content) for m in o.sample.messages)
                 total["reply_characters"] += len(o.reply.reply or "")
-        writer.add_key_value_metadata({"size": json.dumps(total), "items": _pack(_items(scores, data))})
+        writer.add_key_value_metadata({"size": json.dumps(total), **_counted(scores, data)})
     part.replace(path)
 
 
-def about(path: Path) -> tuple[dict[str, int], dict[Key, float]]:
-    """(calls and characters of all prompts and replies; the mean of `right` of each item that is COUNTED)."""
+def about(path: Path) -> tuple[dict[str, int], str, list[float]]:
+    """(calls and characters of all prompts and replies; items that are COUNTED; their means of `right`)."""
     told = pq.read_metadata(path).metadata
-    items = json.loads(zlib.decompress(base64.b64decode(told[b"items"])))
-    return json.loads(told[b"size"]), {(task, persona, item): mean for task, persona, item, mean in items}
+    names = zlib.decompress(base64.b64decode(told[b"items"])).decode()
+    return json.loads(told[b"size"]), names, json.loads(told[b"means"])
 
 
-def _pack(rows: list[list[Any]]) -> str:
-    return base64.b64encode(zlib.compress(json.dumps(rows).encode())).decode()
-
-
-def _items(scores: Sequence[TaskScore], data: Data) -> list[list[Any]]:
-    worth: dict[Key, list[float]] = defaultdict(list)
+def _counted(scores: Sequence[TaskScore], data: Data) -> dict[str, str]:
+    worth: dict[str, list[float]] = defaultdict(list)
     for score in scores:
         for o in score.outcomes if (score.condition, score.task) in COUNTED else ():
             if (value := right(data, o)) is not None:
-                worth[score.task, o.sample.persona, o.sample.item].append(value)
-    return [[*key, round(fmean(values), 4)] for key, values in sorted(worth.items())]
+                worth["|".join((score.task, o.sample.persona, o.sample.item))].append(value)
+    names = "\n".join(sorted(worth))
+    means = [round(fmean(worth[name]), 4) for name in sorted(worth)]
+    return {"items": base64.b64encode(zlib.compress(names.encode())).decode(), "means": json.dumps(means)}
 
 
 def _row(data: Data, score: TaskScore, o: Outcome) -> dict[str, Any]:
@@ -104,7 +99,7 @@ def _row(data: Data, score: TaskScore, o: Outcome) -> dict[str, Any]:
     probe = live and bool(s.choices)
     side = own_side_of(data, s.item) if probe and o.choice is not None else 0
     return {
-        "condition": score.condition, "task": score.task, "sample": s.id, "persona": s.persona, "stage": s.stage,
+        "condition": score.condition, "task": score.task, "persona": s.persona, "stage": s.stage,
         "item": s.item, "variant": s.variant, "arm": parts[0] if len(parts) > 1 else None, "order": order,
         "turn": int(parts[1][4:]) if live else None, "choice": o.choice, "reply": _reply(o),
         "kind": kind_of(data, o) if s.task in ("knowledge", "attitude") and s.choices and not s.baseline else None,
