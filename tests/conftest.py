@@ -16,6 +16,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["COLUMNS"] = "200"  # pytest's workers set a narrow one, and tables would be cut
 
+from browser_board import board_folder  # noqa: F401
 from persllm_bench.cli import app
 from persllm_bench.items import Data
 from persllm_bench.reader import load

@@ -12,10 +12,8 @@ import streamlit as st
 
 from persllm_bench.board import Board
 from persllm_bench.items import Data
-from persllm_bench.reader import load
 from persllm_bench.suite import CORE, FAMILIES
 
-FOLDER = Path(os.environ.get("PERSLLM_BOARD") or Path(__file__).resolve().parents[1] / "data")
 TRACKS = {"prompted": "Prompted", "trained": "Trained"}
 CONDITIONS = {
     "profile": "profile: dossier in the prompt",
@@ -47,24 +45,27 @@ def _board(folder: str, written: float) -> Board:
     return Board(Path(folder))
 
 
+def folder() -> Path:
+    """Where the board lies: `PERSLLM_BOARD`, or `leaderboard/data`."""
+    return Path(os.environ.get("PERSLLM_BOARD") or Path(__file__).resolve().parents[1] / "data")
+
+
 def exists() -> bool:
-    return (FOLDER / "board.json").is_file()
+    return (folder() / "board.json").is_file()
 
 
 def board() -> Board:
     """The board; ends the page with what to do where there is none."""
-    stamp = FOLDER / "board.json"
     if not exists():
         st.info("There is no board here yet. Build one, then load this page again:")
         st.code("persllm-bench board submissions --output leaderboard/data", language="bash")
         st.stop()
-    return _board(str(FOLDER), stamp.stat().st_mtime)
+    return _board(str(folder()), (folder() / "board.json").stat().st_mtime)
 
 
-@st.cache_resource(show_spinner=False)
 def data() -> Data:
-    """The items of this version."""
-    return load()
+    """The items of this version; raises ValueError where the board was built on another."""
+    return board().data
 
 
 def entries() -> pd.DataFrame:
@@ -72,25 +73,20 @@ def entries() -> pd.DataFrame:
 
 
 def entry_name(entry: str) -> str:
-    """`org/model @ revision / run`, the revision cut to eight characters where it is a commit."""
-    found = _names(str(FOLDER), (FOLDER / "board.json").stat().st_mtime)
-    return found.get(entry, entry)
+    """The model's name, with `@ revision / run` where others have it too (a commit cut to eight characters)."""
+    shown = board()
+    return _names(shown, shown.facts["content_sha256"]).get(entry, entry)
 
 
-@st.cache_resource(show_spinner=False)
-def _names(folder: str, written: float) -> dict[str, str]:
-    """Short names where they are unique: the model alone, with the revision, or with the run as well."""
-    table = board().entries()
-    short = [r if len(r) != 40 else r[:8] for r in table["revision"]]
-    forms = [
-        table["model"],
-        table["model"] + " @ " + short,
-        table["model"] + " @ " + short + " / " + table["run"],
-    ]
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _names(_board: Board, stamp: str) -> dict[str, str]:
+    """The shortest form that is unique, by entry."""
+    table = _board.entries()
+    short = table["revision"].map(lambda r: r if len(r) != 40 else r[:8])
+    forms = [table["model"], table["model"] + " @ " + short, table["model"] + " @ " + short + " / " + table["run"]]
     names = table["entry"].copy()
     for form in reversed(forms):
-        unique = ~form.duplicated(keep=False)
-        names = names.where(~unique, form)
+        names = names.where(form.duplicated(keep=False), form)
     return dict(zip(table["entry"], names, strict=True))
 
 
@@ -116,7 +112,6 @@ def ranked_first() -> list[str]:
     return first + sorted((e for e in entries()["entry"] if e not in known), key=entry_name)
 
 
-@st.cache_resource(show_spinner=False)
 def people() -> dict[str, str]:
     """Slug -> name of every persona, by name."""
     return dict(sorted(((slug, p.head.name) for slug, p in data().personas.items()), key=lambda pair: pair[1]))

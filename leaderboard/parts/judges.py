@@ -26,7 +26,7 @@ COLUMNS = {
 
 def read() -> list[dict[str, Any]]:
     """Rows of judges.json; raises ValueError where it is no such file."""
-    path = board.FOLDER / "judges.json"
+    path = board.folder() / "judges.json"
     if not path.is_file():
         return []
     found = json.loads(path.read_text())

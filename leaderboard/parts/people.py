@@ -13,12 +13,14 @@ from persllm_bench.schema import TRAITS
 TRAIT_NAMES = dict(zip("OCEAN", ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism"), strict=True))
 ITEMS = ("knowledge", "attitude", "premise", "identity", "pressure", "open")
 SIZE = 20
+OPEN = "persllm_open"
+"""Scored by likeness, not right or wrong."""
 
 
 def hardness() -> pd.DataFrame:
     """Mean of full submissions by persona and task, 0 to 100, from item statistics; empty where there are none."""
     found = board.board().difficulty()
-    found = found[found["entries"] > 0]
+    found = found[(found["entries"] > 0) & (found["task"] != OPEN)]
     return found.pivot_table(index="persona", columns="task", values="mean").mul(100)
 
 
@@ -34,7 +36,6 @@ def overview() -> None:
         f'<p class="small">{len(table)} people, each at an early and a late stage of life. Right: what full submissions earn on the items about '
         "the person, on average; the lower, the harder.</p>"
     )
-    count = lambda name: Column(name.capitalize(), lambda r: tables.count(r.get(f"{name}_items")), "number wide")  # noqa: E731
     tables.table(
         table.sort_values("name").to_dict("records"),
         [
@@ -42,7 +43,7 @@ def overview() -> None:
             Column("Early", lambda r: text.markup(r["early_label"]), "small wide"),
             Column("Late", lambda r: text.markup(r["late_label"]), "small wide"),
             Column("Origin", lambda r: text.markup(r["origin"]) + (f" {tables.badge('trained')}" if r["trained"] else "")),
-            *[count(n) for n in ITEMS],
+            Column("Items", lambda r: tables.count(sum(r[f"{n}_items"] for n in ITEMS)), "number wide"),
             Column("Right", lambda r: tables.number(r["right"], 0, " %"), "number"),
         ],
         "Personas",
@@ -72,10 +73,11 @@ def one(slug: str) -> None:
             "Name": text.markup(head.name),
             "Origin": text.markup(head.origin),
             "Train split": "yes" if head.trained else "no",
-            "Way of talking": text.markup(head.voice),
+            "Items": ", ".join(f"{len(items)} {text.markup(task)}" for task, items in pack.items.items()),
             "Sources": text.markup("; ".join(head.sources)),
         }
     )
+    st.html(f"<p>{text.markup(head.voice)}</p>")
     for place, (stage, life) in zip(st.columns(2, gap="large"), head.stages.items(), strict=False):
         with place:
             st.subheader(f"{stage.capitalize()} stage")
@@ -103,7 +105,7 @@ def one(slug: str) -> None:
 
 def _hardest(slug: str) -> None:
     found = board.board().difficulty()
-    found = found[(found["persona"] == slug) & (found["entries"] > 0)].sort_values("mean", kind="stable")
+    found = found[(found["persona"] == slug) & (found["entries"] > 0) & (found["task"] != OPEN)].sort_values("mean", kind="stable")
     if found.empty:
         st.caption("Known when there are full submissions.")
         return

@@ -1,0 +1,182 @@
+"""The app in a real browser: permalinks, filters, comparison, replies, downloads, keyboard, phones, accessibility."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from browser import Browser, server
+from browser_board import CORRUPT, HOSTILE, STEADY
+from persllm_bench.board import Board
+from test_leaderboard_pages import PAGES, entry
+
+STREAMLIT_S_OWN: list[str] = []
+"""Selectors of Streamlit's own frame that fail axe-core and cannot be reached from an app, each with its reason."""
+NAMES = "table.grid tbody .name a"
+
+
+@pytest.fixture(scope="module")
+def browser(board_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with server(board_folder) as address:
+        opened = Browser(address, tmp_path_factory.mktemp("downloads"))
+        try:
+            opened.open()
+            yield opened
+        finally:
+            opened.close()
+
+
+def path(page: str) -> str:
+    return "" if page == "overview" else page
+
+
+def test_filter_and_permalink(browser: Browser) -> None:
+    browser.open()
+    assert len(browser.all(NAMES)) == 4
+    box = browser.driver.find_element(By.CSS_SELECTOR, ".st-key-in_q input")
+    box.send_keys("steady", Keys.ENTER)
+    browser.until(lambda: browser.texts(NAMES) == ["steady"], "the search does not filter")
+    assert "q=steady" in browser.driver.current_url
+    browser.driver.get(browser.driver.current_url)
+    browser.settled()
+    assert browser.texts(NAMES) == ["steady"]
+    assert browser.driver.find_element(By.CSS_SELECTOR, ".st-key-in_q input").get_attribute("value") == "steady"
+
+
+def test_sort_by_a_heading_and_back(browser: Browser) -> None:
+    browser.open()
+    first = browser.texts(NAMES)
+    heading = browser.driver.find_element(By.LINK_TEXT, "Size")
+    browser.click(heading)
+    browser.until(lambda: "sort=parameters" in browser.driver.current_url, "the heading does not sort")
+    browser.until(lambda: browser.texts("th[aria-sort]") == ["Size ↓"], "the order is not told")
+    heading = browser.driver.find_element(By.PARTIAL_LINK_TEXT, "Size")
+    browser.click(heading)
+    browser.until(lambda: browser.texts("th[aria-sort]") == ["Size ↑"], "the heading does not turn the order round")
+    assert browser.texts(NAMES)[:3] == ["partial", "hostile", "steady"]
+    browser.driver.back()
+    browser.driver.back()
+    browser.until(lambda: browser.texts(NAMES) == first, "the browser's back button does not go back")
+
+
+def test_from_the_table_to_a_reply_by_the_heat_map(browser: Browser, board_folder: Path) -> None:
+    browser.open()
+    browser.click(browser.driver.find_element(By.LINK_TEXT, "steady"))
+    browser.until(lambda: browser.texts("h1") == ["Model"], "the name does not lead to the model")
+    browser.settled()
+    cell = browser.all("table.heat td.cell a[href*='persllm_knowledge']")[0]
+    persona = cell.get_attribute("title").split(",")[0]
+    browser.click(cell)
+    browser.until(lambda: browser.texts("h1") == ["Replies"], "the cell does not lead to replies")
+    browser.settled()
+    people = browser.texts("table.grid tbody td:nth-child(4)")
+    assert people
+    assert set(people) == {persona}
+    browser.click(browser.all("table.grid tbody th a")[0])
+    browser.until(lambda: "reply=" in browser.driver.current_url, "the reply has no address")
+    browser.settled()
+    browser.until(lambda: "What settles it" in browser.text(), "the reply does not open")
+    shown = browser.text()
+    browser.driver.get(browser.driver.current_url)
+    browser.settled()
+    assert browser.text() == shown
+
+
+def test_compare_by_address(browser: Browser, board_folder: Path) -> None:
+    models = [entry(board_folder, m) for m in (HOSTILE, STEADY)]
+    browser.open("compare", models=models)
+    told = Board(board_folder).compare(*models, "prompted").set_index("task").loc["persllm-core"]
+    wanted = f"{told['difference']:.1f}".replace("-", "−")
+    row = browser.texts("table.grid:not(.heat) tbody tr")
+    assert any(r.startswith("PersLLM-Core") and wanted in r for r in row), (wanted, row[:14])
+    assert browser.all("table.grid tbody td a[href*='reply=']")
+
+
+def test_the_download_equals_the_table(browser: Browser) -> None:
+    browser.open(others="False")
+    browser.click(browser.all(".st-key-csv_ranking_prompted button")[0])
+    target = browser.downloads / "ranking_prompted.csv"
+    browser.until(target.is_file, "no file came")
+    rows = list(csv.DictReader(io.StringIO(target.read_text())))
+    assert [r["model"].split("/")[1] for r in rows] == browser.texts(NAMES)
+    assert [f"{float(r['score']):.1f}" for r in rows] == browser.texts("table.grid tbody .interval .value")
+    assert [r["licence"] for r in rows if r["model"] == HOSTILE] == ["'=HYPERLINK(\"http://evil.example\",\"click\")"]
+
+
+def test_hostile_text_does_nothing(browser: Browser, board_folder: Path) -> None:
+    hostile = entry(board_folder, HOSTILE)
+    rows = Board(board_folder).units(hostile, condition="profile", task="persllm_knowledge")
+    odd = rows[rows["outcome"] != "parsed"]["sample"].iloc[0]
+    for page, query in (
+        ("", {}), ("model", {"entry": hostile}), ("compare", {"models": [hostile, entry(board_folder, STEADY)]}),
+        ("replies", {"entry": hostile, "task": "persllm_knowledge", "reply": odd, "outcome": "failed"}),
+    ):  # fmt: skip
+        browser.open(page, **query)
+        assert browser.driver.title != "owned"
+        assert not browser.all("[data-testid=stMain] img, [data-testid=stMain] a[href^='javascript']")
+    assert "<script>" in browser.text()
+    assert "\\u{202e}" in browser.text()
+    assert "\u202e" not in browser.text()
+
+
+def test_the_corrupt_bundle_is_named(browser: Browser) -> None:
+    browser.open()
+    assert CORRUPT[:30] in browser.text()
+
+
+def test_pages_fit_a_phone_and_are_reached_by_keyboard(browser: Browser) -> None:
+    browser.look(width=390, height=844)
+    try:
+        for page in PAGES:
+            browser.open(path(page))
+            wide = browser.driver.execute_script(
+                "const m = document.querySelector('[data-testid=stMain]'); return [document.documentElement.scrollWidth, m.scrollWidth]"
+            )
+            assert max(wide) <= 390, (page, wide)
+    finally:
+        browser.look()
+    browser.open()
+    reached = set()
+    for _ in range(40):
+        browser.driver.switch_to.active_element.send_keys(Keys.TAB)
+        reached.add(browser.driver.execute_script("return document.activeElement.textContent.trim()"))
+    assert {"Compare", "steady", "Size"} <= reached, reached
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: Browser, theme: str, board_folder: Path) -> None:
+    steady = entry(board_folder, STEADY)
+    reply = Board(board_folder).replies(steady, "profile", "persllm_pressure", "jane_eyre")[0].id
+    more = {"model": {"entry": steady}, "replies": {"entry": steady, "task": "persllm_pressure", "reply": reply}}
+    browser.look(theme=theme)
+    try:
+        found = {}
+        for page in PAGES:
+            browser.open(path(page), **more.get(page, {}))
+            if faults := browser.faults(STREAMLIT_S_OWN):
+                found[page] = faults
+        browser.open("personas", persona="jane_eyre")
+        if faults := browser.faults(STREAMLIT_S_OWN):
+            found["persona"] = faults
+    finally:
+        browser.look()
+    assert not found, "\n".join(f"{page}: {fault}" for page, faults in found.items() for fault in faults)
+
+
+def test_the_first_table_comes_within_two_seconds_and_a_page_within_one(browser: Browser) -> None:
+    browser.open()
+    first = min(browser.open() for _ in range(2))
+    began = time.monotonic()
+    browser.click(browser.driver.find_element(By.LINK_TEXT, "steady"))
+    browser.until(lambda: browser.texts("h1") == ["Model"], "no page")
+    switch = time.monotonic() - began
+    assert first < 10
+    assert switch < 5
+    print(f"first table {first:.2f} s, page {switch:.2f} s")
