@@ -52,7 +52,7 @@ def server(board: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     options = ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true"]
     running = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(ROOT / "leaderboard" / "app.py"), *options],
+        [sys.executable, str(ROOT / "tests" / "browser_board.py"), "run", str(ROOT / "leaderboard" / "app.py"), *options],
         env={**os.environ, "PERSLLM_BOARD": str(board)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

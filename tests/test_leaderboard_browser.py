@@ -13,7 +13,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from browser import Browser, server
-from browser_board import CORRUPT, HOSTILE, STEADY
+from board_small import CORRUPT
+from browser_board import HOSTILE, STEADY, WEAK, small_data
 from persllm_bench.board import Board
 from test_leaderboard_pages import PAGES, entry
 
@@ -39,7 +40,7 @@ def path(page: str) -> str:
 
 def test_filter_and_permalink(browser: Browser) -> None:
     browser.open()
-    assert len(browser.all(NAMES)) == 4
+    assert len(browser.all(NAMES)) == 5
     box = browser.driver.find_element(By.CSS_SELECTOR, ".st-key-in_q input")
     box.send_keys("steady", Keys.ENTER)
     browser.until(lambda: browser.texts(NAMES) == ["steady"], "the search does not filter")
@@ -53,14 +54,13 @@ def test_filter_and_permalink(browser: Browser) -> None:
 def test_sort_by_a_heading_and_back(browser: Browser) -> None:
     browser.open()
     first = browser.texts(NAMES)
-    heading = browser.driver.find_element(By.LINK_TEXT, "Size")
-    browser.click(heading)
-    browser.until(lambda: "sort=parameters" in browser.driver.current_url, "the heading does not sort")
-    browser.until(lambda: browser.texts("th[aria-sort]") == ["Size ↓"], "the order is not told")
-    heading = browser.driver.find_element(By.PARTIAL_LINK_TEXT, "Size")
-    browser.click(heading)
-    browser.until(lambda: browser.texts("th[aria-sort]") == ["Size ↑"], "the heading does not turn the order round")
-    assert browser.texts(NAMES)[:3] == ["partial", "hostile", "steady"]
+    browser.click(browser.driver.find_element(By.LINK_TEXT, "Model"))
+    browser.until(lambda: browser.texts("th[aria-sort]") == ["Model ↑"], "the heading does not sort")
+    assert browser.texts(NAMES) == ["steady", "weak", "trained", "weak-again", "oracle"], "by organisation and name"
+    browser.click(browser.driver.find_element(By.PARTIAL_LINK_TEXT, "Model ↑"))
+    browser.until(lambda: browser.texts("th[aria-sort]") == ["Model ↓"], "the heading does not turn the order round")
+    assert "order=descending" in browser.driver.current_url
+    assert browser.texts(NAMES) == ["oracle", "weak-again", "trained", "weak", "steady"]
     browser.driver.back()
     browser.driver.back()
     browser.until(lambda: browser.texts(NAMES) == first, "the browser's back button does not go back")
@@ -90,7 +90,7 @@ def test_from_the_table_to_a_reply_by_the_heat_map(browser: Browser, board_folde
 
 
 def test_compare_by_address(browser: Browser, board_folder: Path) -> None:
-    models = [entry(board_folder, m) for m in (HOSTILE, STEADY)]
+    models = [entry(board_folder, m) for m in (WEAK, STEADY)]
     browser.open("compare", models=models)
     told = Board(board_folder).compare(*models, "prompted").set_index("task").loc["persllm-core"]
     wanted = f"{told['difference']:.1f}".replace("-", "−")
@@ -100,13 +100,13 @@ def test_compare_by_address(browser: Browser, board_folder: Path) -> None:
 
 
 def test_the_download_equals_the_table(browser: Browser) -> None:
-    browser.open(others="False")
+    browser.open(columns=["licence"])
     browser.click(browser.all(".st-key-csv_ranking_prompted button")[0])
     target = browser.downloads / "ranking_prompted.csv"
     browser.until(target.is_file, "no file came")
     rows = list(csv.DictReader(io.StringIO(target.read_text())))
     assert [r["model"].split("/")[1] for r in rows] == browser.texts(NAMES)
-    assert [f"{float(r['score']):.1f}" for r in rows] == browser.texts("table.grid tbody .interval .value")
+    assert [f"{float(r['score']):.1f}" for r in rows if r["score"]] == browser.texts("table.grid tbody .interval .value")
     assert [r["licence"] for r in rows if r["model"] == HOSTILE] == ["'=HYPERLINK(\"http://evil.example\",\"click\")"]
 
 
@@ -115,7 +115,7 @@ def test_hostile_text_does_nothing(browser: Browser, board_folder: Path) -> None
     rows = Board(board_folder).units(hostile, condition="profile", task="persllm_knowledge")
     odd = rows[rows["outcome"] != "parsed"]["sample"].iloc[0]
     for page, query in (
-        ("", {}), ("model", {"entry": hostile}), ("compare", {"models": [hostile, entry(board_folder, STEADY)]}),
+        ("", {}), ("model", {"entry": hostile}), ("compare", {"track": "prompted", "models": [hostile, entry(board_folder, STEADY)]}),
         ("replies", {"entry": hostile, "task": "persllm_knowledge", "reply": odd, "outcome": "failed"}),
     ):  # fmt: skip
         browser.open(page, **query)
@@ -153,7 +153,7 @@ def test_pages_fit_a_phone_and_are_reached_by_keyboard(browser: Browser) -> None
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious(browser: Browser, theme: str, board_folder: Path) -> None:
     steady = entry(board_folder, STEADY)
-    reply = Board(board_folder).replies(steady, "profile", "persllm_pressure", "jane_eyre")[0].id
+    reply = Board(board_folder, data=small_data()).replies(steady, "profile", "persllm_pressure")[0].id
     more = {"model": {"entry": steady}, "replies": {"entry": steady, "task": "persllm_pressure", "reply": reply}}
     browser.look(theme=theme)
     try:
@@ -162,7 +162,7 @@ def test_axe_finds_nothing_serious(browser: Browser, theme: str, board_folder: P
             browser.open(path(page), **more.get(page, {}))
             if faults := browser.faults(STREAMLIT_S_OWN):
                 found[page] = faults
-        browser.open("personas", persona="jane_eyre")
+        browser.open("personas", persona="ada_lovelace")
         if faults := browser.faults(STREAMLIT_S_OWN):
             found["persona"] = faults
     finally:

@@ -9,18 +9,27 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from browser_board import BASELINE, CORRUPT, HOSTILE, PARTIAL, STEADY
+import persllm_bench.board.board
+from board_small import CORRUPT
+from browser_board import AGAIN, BASELINE, HOSTILE, STEADY, WEAK, small_data
 from conftest import ROOT
 from parts import query, text
 from persllm_bench.board import Board
+from persllm_bench.items import Data
 
 PAGES = ("overview", "model", "compare", "replies", "personas", "judges", "submit", "method")
 
 
+@pytest.fixture(scope="module")
+def small() -> Data:
+    return small_data()
+
+
 @pytest.fixture
-def app(board_folder: Path, monkeypatch: pytest.MonkeyPatch):
+def app(board_folder: Path, small: Data, monkeypatch: pytest.MonkeyPatch):
     """Opens a page with a query and runs it."""
     monkeypatch.setenv("PERSLLM_BOARD", str(board_folder))
+    monkeypatch.setattr(persllm_bench.board.board, "load", lambda: small)
 
     def opened(page: str = "overview", /, **query: str | list[str]) -> AppTest:
         at = AppTest.from_file(str(ROOT / "leaderboard" / "app.py"), default_timeout=60).run()
@@ -43,7 +52,7 @@ def html(at: AppTest) -> str:
 
 def shown(at: AppTest) -> list[str]:
     """Models in the table of the first page."""
-    return [m for m in (STEADY, HOSTILE, PARTIAL, BASELINE) if f">{m.split('/')[1]}</bdi>" in html(at)]
+    return [m for m in (BASELINE, STEADY, WEAK, AGAIN, HOSTILE) if f">{m.split('/')[1]}</bdi>" in html(at)]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -55,20 +64,22 @@ def test_every_page_renders(app, page: str) -> None:
 
 def test_ranked_partial_and_baseline_are_told_apart(app) -> None:
     at = app()
-    assert shown(at) == [STEADY, HOSTILE, PARTIAL, BASELINE]
-    rows = [row for row in html(at).split("<tr>") if "class=\"name\"" in row]
+    assert shown(at) == [BASELINE, STEADY, WEAK, AGAIN, HOSTILE]
+    rows = [row for row in html(at).split("<tr>") if 'class="name"' in row]
     ranks = {m: next(r for r in rows if f">{m.split('/')[1]}</bdi>" in r) for m in shown(at)}
     assert ">1<" in ranks[STEADY]
-    assert ">2<" in ranks[HOSTILE]
-    assert ">–<" in ranks[PARTIAL]
-    assert "not ranked" in ranks[PARTIAL]
+    assert ">2 " in ranks[WEAK]
+    assert ">=2 " in ranks[AGAIN], "a tie is shown as a tie"
+    assert "2–3" in ranks[WEAK]
+    assert ">–<" in ranks[HOSTILE]
+    assert "not ranked" in ranks[HOSTILE]
     assert ">–<" in ranks[BASELINE]
     assert "baseline" in ranks[BASELINE]
 
 
 def test_search_and_filters_leave_what_they_say(app) -> None:
     assert shown(app(q="STEADY lab")) == [STEADY]
-    assert shown(app(others="False")) == [STEADY, HOSTILE]
+    assert shown(app(others="False")) == [STEADY, WEAK, AGAIN]
     assert shown(app(least="10", most="10")) == []
     assert any("No model fits" in i.value for i in app(q="no such model").info)
 
@@ -113,9 +124,9 @@ def test_hostile_text_reaches_no_page_unescaped(app, board_folder: Path) -> None
             assert not any(kind in str(element.value) for kind in ("](javascript", ":red["))
 
 
-def test_a_reply_is_shown_with_its_options_and_what_settles_it(app, board_folder: Path) -> None:
+def test_a_reply_is_shown_with_its_options_and_what_settles_it(app, board_folder: Path, small: Data) -> None:
     steady = entry(board_folder, STEADY)
-    first = Board(board_folder).replies(steady, "profile", "persllm_knowledge", "jane_eyre")[0]
+    first = Board(board_folder, data=small).replies(steady, "profile", "persllm_knowledge", "jane_eyre")[0]
     page = html(app("replies", entry=steady, condition="profile", task="persllm_knowledge", reply=first.id))
     assert text.markup(first.evidence[0].text) in page
     for option in first.options:
@@ -123,16 +134,16 @@ def test_a_reply_is_shown_with_its_options_and_what_settles_it(app, board_folder
     assert "chosen" in page
 
 
-def test_a_talk_is_shown_turn_by_turn_with_probes(app, board_folder: Path) -> None:
+def test_a_talk_is_shown_turn_by_turn_with_probes(app, board_folder: Path, small: Data) -> None:
     steady = entry(board_folder, STEADY)
-    talk = Board(board_folder).replies(steady, "profile", "persllm_pressure", "jane_eyre")[0]
+    talk = Board(board_folder, data=small).replies(steady, "profile", "persllm_pressure", "jane_eyre")[0]
     page = html(app("replies", entry=steady, condition="profile", task="persllm_pressure", reply=talk.id))
     assert all(text.block(turn.text) in page for turn in talk.turns)
     assert page.count("privately:") == len([p for p in talk.probes if p.private])
 
 
 def test_two_models_are_compared_and_their_flips_listed(app, board_folder: Path) -> None:
-    models = [entry(board_folder, m) for m in (STEADY, HOSTILE)]
+    models = [entry(board_folder, m) for m in (STEADY, WEAK)]
     at = app("compare", models=models)
     assert not at.exception
     difference = Board(board_folder).compare(*models, "prompted").set_index("task").loc["persllm-core", "difference"]
