@@ -71,16 +71,20 @@ class Board:
         return list(json.loads((self.folder / "notices.json").read_text()))
 
     def units(self, entry: str, **where: str | Sequence[str]) -> pd.DataFrame:
-        """Every sample of an entry. where: condition, task, persona, item ..., one or several of each.
+        """Every sample of an entry (`units.UNITS`). where: sample, condition, task ..., one or several of each.
 
         Raises:
             ValueError: no such entry.
         """
         path = self.folder / unit_file(self._entry(entry)["entry"])
-        filters = [(name, "in", [v] if isinstance(v, str) else list(v)) for name, v in where.items()]
-        found = _texts(pq.read_table(path, filters=filters or None))
-        parts = [found[name] for name in ("persona", "item", "stage", "variant")]
-        return found.append_column("sample", pc.binary_join_element_wise(*parts, "|")).to_pandas()
+        wanted = {name: [v] if isinstance(v, str) else list(v) for name, v in where.items()}
+        samples = wanted.pop("sample", None)
+        if samples is not None:
+            wanted |= {name: [s.split("|")[i] for s in samples] for i, name in enumerate(("persona", "item"))}
+        found = _texts(pq.read_table(path, filters=[(name, "in", values) for name, values in wanted.items()] or None))
+        ids = pc.binary_join_element_wise(*(found[name] for name in ("persona", "item", "stage", "variant")), "|")
+        found = found.append_column("sample", ids)
+        return (found if samples is None else found.filter(pc.is_in(ids, pa.array(samples, pa.string())))).to_pandas()
 
     def ranking(self, track: str, task: str = CORE_MEAN, entries: Sequence[str] | None = None) -> pd.DataFrame:
         """Entries from best to worst with rank intervals (see `ranking.rank`), and the least detectable difference.

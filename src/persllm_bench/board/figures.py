@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
@@ -9,7 +11,9 @@ from persllm_bench.conversation import DIRECTIONS, TURNS
 from persllm_bench.dialogue import ROUNDS, SIDES
 from persllm_bench.items import Data, Persona
 from persllm_bench.schema import TRAITS
-from persllm_bench.scoring.live import Course
+
+if TYPE_CHECKING:
+    from persllm_bench.scoring.live import Course
 
 
 def stage_confusion(units: pd.DataFrame) -> pd.DataFrame:
@@ -29,6 +33,8 @@ def courses(units: pd.DataFrame, turns: int, who: str = "") -> list[Course]:
 
     As `scoring.live.courses`: a turn has a position where the probes in both directions parsed.
     """
+    from persllm_bench.scoring.live import Course
+
     names = {f"probe-{who}{d}" for d in DIRECTIONS}
     probes = units[units["order"].isin(names)]
     keys = ["persona", "item", "stage", "arm"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import unicodedata
 
 import pandas as pd
@@ -11,15 +12,15 @@ _KEPT = {"\n", "\t"}
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
-    """A table as UTF-8 CSV. Text that a spreadsheet would read as a formula gets an apostrophe before it; numbers stay.
-
-    Source: OWASP, CSV injection.
-    """
+    """A table as UTF-8 CSV, text in quotes; text that a spreadsheet would read as a formula gets an apostrophe before it,
+    numbers stay (OWASP, CSV injection)."""
     safe = frame.rename(columns=_cell)
     for i, column in enumerate(safe.columns):
         if not pd.api.types.is_numeric_dtype(safe.dtypes.iloc[i]):
             safe = safe.assign(**{str(column): safe.iloc[:, i].map(_cell, na_action="ignore")})
-    return bytes(safe.to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace"))
+    return bytes(
+        safe.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).encode("utf-8", "backslashreplace")
+    )
 
 
 def _cell(value: object) -> object:
