@@ -360,13 +360,22 @@ def test_a_build_replaces_a_board_as_a_whole(root: Path, small: Data, tmp_path: 
 def test_without_one_step_exchange_a_board_is_replaced_too(
     root: Path, small: Data, tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.setattr("persllm_bench.board.builder.ctypes.CDLL", lambda *_, **__: object())
+    monkeypatch.setattr("persllm_bench.board.whole.ctypes.CDLL", lambda *_, **__: object())
     out = tmp_path / "data"
     shutil.copytree(root / "data", out)
     (tmp_path / "none").mkdir()
     build(tmp_path / "none", small, out)
     assert Board(out).entries().empty
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "none"]
+
+
+def test_what_is_no_board_is_not_replaced(small: Data, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "letter.txt").write_text("dear")
+    (tmp_path / "none").mkdir()
+    with pytest.raises(ValueError, match=r"is there and has no board\.json"):
+        build(tmp_path / "none", small, tmp_path / "home")
+    assert (tmp_path / "home" / "letter.txt").read_text() == "dear"
 
 
 def test_levels_and_days_come_from_the_verifications(root: Path, small: Data, board: Board, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from persllm_bench.board import figures
 from persllm_bench.board import ranking as ranks
 from persllm_bench.board.compared import compare, compare_personas
-from persllm_bench.board.layout import CORE_MEAN, SCHEMAS, unit_file
+from persllm_bench.board.layout import CORE_MEAN, MARK, SCHEMAS, unit_file
 from persllm_bench.board.shown import Reply
 from persllm_bench.items import Data
 from persllm_bench.reader import load
@@ -41,7 +41,7 @@ class Board:
     def __init__(self, folder: Path, submissions: Path | None = None, data: Data | None = None):
         self.folder, self._data = Path(folder), data
         try:
-            self.facts: dict[str, Any] = json.loads((self.folder / "board.json").read_text())
+            self.facts: dict[str, Any] = json.loads((self.folder / MARK).read_text())
         except (OSError, ValueError) as error:
             raise ValueError(f"{folder} is no board: write one with persllm-bench board SUBMISSIONS") from error
         if self.facts.get("schema_version") != 1:

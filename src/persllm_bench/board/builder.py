@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import os
@@ -18,9 +17,10 @@ import pyarrow.parquet as pq
 from persllm_bench import __version__
 from persllm_bench.board import units
 from persllm_bench.board.difficulty import Items
-from persllm_bench.board.layout import SCHEMAS, unit_file
+from persllm_bench.board.layout import MARK, SCHEMAS, unit_file
 from persllm_bench.board.ranking import all_ranks
 from persllm_bench.board.rows import entry_row, score_rows
+from persllm_bench.board.whole import replacing
 from persllm_bench.items import Data
 from persllm_bench.scoring import TaskScore
 from persllm_bench.submissions import BadBundle, folder_tree
@@ -50,14 +50,13 @@ def build(submissions: Path, data: Data, out: Path, cache: Path | None = None) -
     left out and named in `notices.json`.
 
     Raises:
-        ValueError: `submissions` is no folder, or its list of verifications is malformed.
+        ValueError: `submissions` is no folder, its list of verifications is malformed, or `out` holds no board.
         OSError: `out` cannot be written.
     """
     if not submissions.is_dir():
         raise ValueError(f"{submissions} is no folder: allowed is one that holds <org>__<model>/<revision>/<run>")
     last = {v.content_sha256: v for v in verifications(submissions / FILE)}
-    part = _fresh(out.with_name(f".{out.name}.{os.getpid()}.part"))
-    try:
+    with replacing(out, MARK) as part:
         writer = BoardWriter(part)
         for where, folder in bundle_folders(submissions):
             try:
@@ -67,11 +66,8 @@ def build(submissions: Path, data: Data, out: Path, cache: Path | None = None) -
                 continue
             size, items, means = units.about(path)
             writer.add(score_rows(found), entry_row(found, data, last.get(found.sha256), size), path, items, means)
-        built = writer.finish(data, os.path.relpath(submissions.resolve(), out.resolve()))
-        _swap(part, out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return Built(out, built, writer.notices)
+        entries = writer.finish(data, os.path.relpath(submissions.resolve(), out.resolve()))
+    return Built(out, entries, writer.notices)
 
 
 def bundle_folders(submissions: Path) -> Iterator[tuple[str, Path]]:
@@ -137,7 +133,7 @@ class BoardWriter:
         files = sorted(p for p in self.folder.rglob("*") if p.is_file())
         digest = hashlib.sha256("".join(_line(self.folder, p) for p in files).encode()).hexdigest()
         _json(
-            self.folder / "board.json",
+            self.folder / MARK,
             {
                 "schema_version": 1,
                 "benchmark": __version__,
@@ -159,34 +155,8 @@ def _json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
 
 
-def _fresh(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
-
-
 def _link(source: Path, place: Path) -> None:
     try:
         os.link(source, place)
     except OSError:
         shutil.copyfile(source, place)
-
-
-_EXCHANGE, _HERE = 2, -100
-
-
-def _swap(part: Path, out: Path) -> None:
-    """Put `part` where `out` is. In one step where the system can exchange two names (Linux), else in two."""
-    if not out.exists():
-        part.rename(out)
-        return
-    try:
-        names = os.fsencode(part), os.fsencode(out)
-        if ctypes.CDLL(None, use_errno=True).renameat2(_HERE, names[0], _HERE, names[1], _EXCHANGE) == 0:
-            return
-    except (OSError, AttributeError):
-        pass
-    old = _fresh(part.with_suffix(".old"))
-    out.rename(old / out.name)
-    part.rename(out)
-    shutil.rmtree(old)

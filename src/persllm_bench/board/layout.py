@@ -8,6 +8,8 @@ import pyarrow as pa
 
 from persllm_bench.suite import CORE, FAMILIES, KINDS
 
+MARK = "board.json"
+"""The facts of a board; a folder without it is none."""
 TRACKS: dict[str, str] = {"profile": "prompted", "name": "trained"}
 """Condition -> track; the other conditions are controls and have none."""
 CORE_MEAN, TWIN_MEAN = "persllm-core", "persllm-ll"

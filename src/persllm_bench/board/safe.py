@@ -12,8 +12,8 @@ _KEPT = {"\n", "\t"}
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
-    """A table as UTF-8 CSV, text in quotes; text that a spreadsheet would read as a formula gets an apostrophe before it,
-    numbers stay (OWASP, CSV injection)."""
+    """A table as UTF-8 CSV, text in quotes. An apostrophe before what a spreadsheet would read as a formula; numbers
+    stay (OWASP, CSV injection)."""
     safe = frame.rename(columns=_cell)
     for i, column in enumerate(safe.columns):
         if not pd.api.types.is_numeric_dtype(safe.dtypes.iloc[i]):

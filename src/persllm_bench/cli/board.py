@@ -31,3 +31,21 @@ def board(
         for fault in notice["faults"]:
             typer.echo(f"  {fault}")
     typer.echo(f"{built.folder}: {built.entries} entries, {len(built.notices)} left out")
+
+
+@app.command("export-site")
+def export_site(
+    directory: Annotated[Path, typer.Argument(help="Where the pages go; replaces an earlier site.")],
+    board: Annotated[Path, typer.Option(help="The board, as `persllm-bench board` wrote it.")] = Path(
+        "leaderboard/data"
+    ),
+) -> None:
+    """Write the leaderboard as plain pages that need no server and load nothing from elsewhere."""
+    from persllm_bench.board import Board
+    from persllm_bench.board.site import export_site as export
+
+    try:
+        pages = export(Board(board), directory)
+    except (ValueError, OSError) as error:
+        raise fail(error) from error
+    typer.echo(f"{directory}: {pages} pages")
