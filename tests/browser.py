@@ -52,7 +52,13 @@ def server(board: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     options = ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true"]
     running = subprocess.Popen(
-        [sys.executable, str(ROOT / "tests" / "browser_board.py"), "run", str(ROOT / "leaderboard" / "app.py"), *options],
+        [
+            sys.executable,
+            str(ROOT / "tests" / "browser_board.py"),
+            "run",
+            str(ROOT / "leaderboard" / "app.py"),
+            *options,
+        ],
         env={**os.environ, "PERSLLM_BOARD": str(board)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -91,7 +97,10 @@ class Browser:
 
     def look(self, *, theme: str = "light", width: int = 1280, height: int = 900) -> None:
         """Light or dark, and a window of so many pixels."""
-        features = [{"name": "prefers-color-scheme", "value": theme}, {"name": "prefers-reduced-motion", "value": "reduce"}]
+        features = [
+            {"name": "prefers-color-scheme", "value": theme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
@@ -132,6 +141,11 @@ class Browser:
     def texts(self, css: str) -> list[str]:
         return self.driver.execute_script(
             "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent.trim())", css
+        )
+
+    def background(self) -> str:
+        return self.driver.execute_script(
+            "return getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
         )
 
     def click(self, element: WebElement) -> None:

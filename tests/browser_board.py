@@ -15,7 +15,13 @@ from persllm_bench.board import build
 from persllm_bench.items import Data
 from persllm_bench.reader import load
 
-STEADY, WEAK, AGAIN, HOSTILE, BASELINE = "lab/steady", "lab/weak", "other/weak-again", "other/trained", "persllm-bench/oracle"
+STEADY, WEAK, AGAIN, HOSTILE, BASELINE = (
+    "lab/steady",
+    "lab/weak",
+    "other/weak-again",
+    "other/trained",
+    "persllm-bench/oracle",
+)
 
 
 @pytest.fixture(scope="session")

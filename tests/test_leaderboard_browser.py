@@ -54,10 +54,10 @@ def test_filter_and_permalink(browser: Browser) -> None:
 def test_sort_by_a_heading_and_back(browser: Browser) -> None:
     browser.open()
     first = browser.texts(NAMES)
-    browser.click(browser.driver.find_element(By.LINK_TEXT, "Model"))
+    browser.click(browser.driver.find_element(By.CSS_SELECTOR, "thead a[href*='sort=label']"))
     browser.until(lambda: browser.texts("th[aria-sort]") == ["Model ↑"], "the heading does not sort")
     assert browser.texts(NAMES) == ["steady", "weak", "trained", "weak-again", "oracle"], "by organisation and name"
-    browser.click(browser.driver.find_element(By.PARTIAL_LINK_TEXT, "Model ↑"))
+    browser.click(browser.driver.find_element(By.CSS_SELECTOR, "thead a[href*='sort=label']"))
     browser.until(lambda: browser.texts("th[aria-sort]") == ["Model ↓"], "the heading does not turn the order round")
     assert "order=descending" in browser.driver.current_url
     assert browser.texts(NAMES) == ["oracle", "weak-again", "trained", "weak", "steady"]
@@ -106,8 +106,10 @@ def test_the_download_equals_the_table(browser: Browser) -> None:
     browser.until(target.is_file, "no file came")
     rows = list(csv.DictReader(io.StringIO(target.read_text())))
     assert [r["model"].split("/")[1] for r in rows] == browser.texts(NAMES)
-    assert [f"{float(r['score']):.1f}" for r in rows if r["score"]] == browser.texts("table.grid tbody .interval .value")
-    assert [r["licence"] for r in rows if r["model"] == HOSTILE] == ["'=HYPERLINK(\"http://evil.example\",\"click\")"]
+    assert [f"{float(r['score']):.1f}" for r in rows if r["score"]] == browser.texts(
+        "table.grid tbody .interval .value"
+    )
+    assert [r["licence"] for r in rows if r["model"] == HOSTILE] == ['\'=HYPERLINK("http://evil.example","click")']
 
 
 def test_hostile_text_does_nothing(browser: Browser, board_folder: Path) -> None:
@@ -131,43 +133,48 @@ def test_the_corrupt_bundle_is_named(browser: Browser) -> None:
     assert CORRUPT[:30] in browser.text()
 
 
-def test_pages_fit_a_phone_and_are_reached_by_keyboard(browser: Browser) -> None:
-    browser.look(width=390, height=844)
+@pytest.mark.parametrize("page", [*PAGES, "persona", "reply"])
+def test_a_page_is_accessible_in_both_themes_and_fits_a_phone(browser: Browser, page: str, board_folder: Path) -> None:
+    steady = entry(board_folder, STEADY)
+    opened: dict[str, tuple[str, dict]] = {
+        "overview": ("", {}),
+        "persona": ("personas", {"persona": "ada_lovelace"}),
+        "reply": ("replies", {"entry": steady, "task": "persllm_pressure", "reply": _talk(board_folder, steady)}),
+    }
+    where, query = opened.get(page, (page, {}))
+    browser.open(where, **query)
     try:
-        for page in PAGES:
-            browser.open(path(page))
-            wide = browser.driver.execute_script(
-                "const m = document.querySelector('[data-testid=stMain]'); return [document.documentElement.scrollWidth, m.scrollWidth]"
-            )
-            assert max(wide) <= 390, (page, wide)
+        found = {}
+        for theme, background in (("light", "rgb(253, 252, 250)"), ("dark", "rgb(21, 24, 28)")):
+            browser.look(theme=theme)
+            browser.until(lambda b=background: browser.background() == b, f"the theme is not {theme}")
+            browser.settled()
+            found[theme] = browser.faults(STREAMLIT_S_OWN)
+        assert found == {"light": [], "dark": []}
+        browser.look(width=390, height=844)
+        browser.settled()
+        wide = browser.driver.execute_script(
+            "return [document.documentElement, document.querySelector('[data-testid=stMain]')].map(e => e.scrollWidth)"
+        )
+        assert max(wide) <= 390
     finally:
         browser.look()
+
+
+def _talk(board_folder: Path, model: str) -> str:
+    return Board(board_folder, data=small_data()).replies(model, "profile", "persllm_pressure")[0].id
+
+
+def test_everything_is_reached_by_keyboard(browser: Browser) -> None:
     browser.open()
     reached = set()
     for _ in range(40):
         browser.driver.switch_to.active_element.send_keys(Keys.TAB)
         reached.add(browser.driver.execute_script("return document.activeElement.textContent.trim()"))
-    assert {"Compare", "steady", "Size"} <= reached, reached
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser: Browser, theme: str, board_folder: Path) -> None:
-    steady = entry(board_folder, STEADY)
-    reply = Board(board_folder, data=small_data()).replies(steady, "profile", "persllm_pressure")[0].id
-    more = {"model": {"entry": steady}, "replies": {"entry": steady, "task": "persllm_pressure", "reply": reply}}
-    browser.look(theme=theme)
-    try:
-        found = {}
-        for page in PAGES:
-            browser.open(path(page), **more.get(page, {}))
-            if faults := browser.faults(STREAMLIT_S_OWN):
-                found[page] = faults
-        browser.open("personas", persona="ada_lovelace")
-        if faults := browser.faults(STREAMLIT_S_OWN):
-            found["persona"] = faults
-    finally:
-        browser.look()
-    assert not found, "\n".join(f"{page}: {fault}" for page, faults in found.items() for fault in faults)
+    assert {"Compare", "steady", "Alignment"} <= reached, reached
+    link = browser.driver.find_element(By.LINK_TEXT, "steady")
+    link.send_keys(Keys.ENTER)
+    browser.until(lambda: browser.texts("h1") == ["Model"], "a link does not follow the keyboard")
 
 
 def test_the_first_table_comes_within_two_seconds_and_a_page_within_one(browser: Browser) -> None:

@@ -95,7 +95,17 @@ def test_a_changed_widget_changes_the_address(app) -> None:
 
 def test_an_address_with_unknown_values_is_no_error(app) -> None:
     for page in PAGES:
-        at = app(page, entry="nobody", track="x", task="x", condition="x", persona="x", models=["a", "b"], page="-3", sort="x")
+        at = app(
+            page,
+            entry="nobody",
+            track="x",
+            task="x",
+            condition="x",
+            persona="x",
+            models=["a", "b"],
+            page="-3",
+            sort="x",
+        )
         assert not at.exception, page
     assert any("not on this board" in w.value for w in app("model", entry="nobody").warning)
 
@@ -167,7 +177,9 @@ def test_an_empty_board_and_no_board_say_what_to_do(app, tmp_path: Path, data, m
             assert not app(page).exception, (folder, page)
 
 
-def test_judges_are_read_where_they_are_and_their_absence_is_told(app, board_folder: Path, tmp_path: Path, monkeypatch) -> None:
+def test_judges_are_read_where_they_are_and_their_absence_is_told(
+    app, board_folder: Path, tmp_path: Path, monkeypatch
+) -> None:
     assert any("No judge" in i.value for i in app("judges").info)
     folder = tmp_path / "data"
     shutil.copytree(board_folder, folder)
@@ -182,7 +194,10 @@ def test_judges_are_read_where_they_are_and_their_absence_is_told(app, board_fol
 
 def test_labels_and_markup_show_the_text_itself() -> None:
     hostile = ":red[x] **b** <b>c</b> \u202egnp\u202c $x$ \x1b"
-    assert text.markup(hostile) == '<bdi dir="auto">:red[x] **b** &lt;b&gt;c&lt;/b&gt; \\u{202e}gnp\\u{202c} $x$ \\u{1b}</bdi>'
+    assert (
+        text.markup(hostile)
+        == '<bdi dir="auto">:red[x] **b** &lt;b&gt;c&lt;/b&gt; \\u{202e}gnp\\u{202c} $x$ \\u{1b}</bdi>'
+    )
     assert "\\*\\*b\\*\\*" in text.label(hostile)
     assert "\\:red\\[x\\]" in text.label(hostile)
     assert text.isolated("\u05d0\u05d1") == "\u2068\u05d0\u05d1\u2069"

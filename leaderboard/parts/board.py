@@ -10,10 +10,12 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from persllm_bench.board import Board
+from persllm_bench.board import Board, build
 from persllm_bench.items import Data
+from persllm_bench.reader import load
 from persllm_bench.suite import CORE, FAMILIES
 
+SUBMISSIONS = Path(__file__).resolve().parents[2] / "submissions"
 TRACKS = {"prompted": "Prompted", "trained": "Trained"}
 CONDITIONS = {
     "profile": "profile: dossier in the prompt",
@@ -55,12 +57,22 @@ def exists() -> bool:
 
 
 def board() -> Board:
-    """The board; ends the page with what to do where there is none."""
+    """The board; ends the page with what to do where there is none.
+
+    Where the app is deployed with submissions but without a board, the first reader's visit builds it.
+    """
+    if not exists() and not os.environ.get("PERSLLM_BOARD") and SUBMISSIONS.is_dir():
+        _built(str(folder()))
     if not exists():
         st.info("There is no board here yet. Build one, then load this page again:")
-        st.code("persllm-bench board submissions --output leaderboard/data", language="bash")
+        st.code("persllm-bench board submissions --output leaderboard/data", language=None)
         st.stop()
     return _board(str(folder()), (folder() / "board.json").stat().st_mtime)
+
+
+@st.cache_resource(show_spinner="Building the board from the submissions. This is done once …")
+def _built(folder: str) -> None:
+    build(SUBMISSIONS, load(), Path(folder))
 
 
 def data() -> Data:

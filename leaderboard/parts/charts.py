@@ -31,14 +31,21 @@ def _kinds(table: pd.DataFrame) -> list[str]:
 def _dots(table: pd.DataFrame, x: alt.X) -> alt.LayerChart:
     kinds = alt.Scale(domain=["ranked", "not ranked", "baseline"])
     legend = alt.Legend(orient="top", title=None, symbolOpacity=1, values=sorted(set(_kinds(table)), reverse=True))
-    tips = ["name:N", alt.Tooltip("score:Q", format=".1f"), alt.Tooltip("low:Q", format=".1f"), alt.Tooltip("high:Q", format=".1f")]
+    tips = [
+        "name:N",
+        alt.Tooltip("score:Q", format=".1f"),
+        alt.Tooltip("low:Q", format=".1f"),
+        alt.Tooltip("high:Q", format=".1f"),
+    ]
     base = alt.Chart(_named(table), height=HEIGHT).encode(
         x=x,
         color=alt.Color("kind:N", scale=kinds, legend=legend),
         tooltip=tips,
     )
     lines = base.mark_rule(opacity=0.5, strokeWidth=2).encode(y=alt.Y("low:Q", title="score", scale=SCORE), y2="high:Q")
-    dots = base.mark_point(filled=True, size=70, opacity=1).encode(y="score:Q", shape=alt.Shape("kind:N", scale=kinds, legend=legend))
+    dots = base.mark_point(filled=True, size=70, opacity=1).encode(
+        y="score:Q", shape=alt.Shape("kind:N", scale=kinds, legend=legend)
+    )
     return lines + dots
 
 
@@ -50,7 +57,9 @@ def size(table: pd.DataFrame) -> alt.LayerChart:
 
 def timeline(table: pd.DataFrame) -> alt.LayerChart:
     """Score by date. table as for `size`, with date (YYYY-MM-DD)."""
-    return _dots(table.assign(day=pd.to_datetime(table["date"])), alt.X("day:T", title="date", scale=alt.Scale(padding=20)))
+    return _dots(
+        table.assign(day=pd.to_datetime(table["date"])), alt.X("day:T", title="date", scale=alt.Scale(padding=20))
+    )
 
 
 def survival(curve: pd.DataFrame) -> alt.Chart:
@@ -94,7 +103,13 @@ def confusion(found: pd.DataFrame, kinds: list[str]) -> alt.Chart:
         .encode(
             x=alt.X("share:Q", title="per cent of replies", scale=alt.Scale(domain=[0, 100]), stack="zero"),
             y=alt.Y("asked:N", title=None, axis=alt.Axis(labelLimit=160, labelOverlap=False)),
-            color=alt.Color("chosen:N", sort=kinds, scale=alt.Scale(domain=kinds), title=None, legend=alt.Legend(orient="top", columns=3)),
+            color=alt.Color(
+                "chosen:N",
+                sort=kinds,
+                scale=alt.Scale(domain=kinds),
+                title=None,
+                legend=alt.Legend(orient="top", columns=3),
+            ),
             order="order:Q",
             tooltip=["asked", "chosen", alt.Tooltip("share", format=".0f")],
         )
@@ -118,7 +133,9 @@ def traits(mean: pd.DataFrame) -> alt.LayerChart:
         .encode(
             y=y,
             x=alt.X("value:Q", title="1 to 5", scale=scale),
-            color=alt.Color("what:N", sort=kinds, scale=alt.Scale(domain=kinds), title=None, legend=alt.Legend(orient="top")),
+            color=alt.Color(
+                "what:N", sort=kinds, scale=alt.Scale(domain=kinds), title=None, legend=alt.Legend(orient="top")
+            ),
             shape=alt.Shape("what:N", sort=kinds, scale=alt.Scale(domain=kinds), title=None),
             tooltip=["case", "what", alt.Tooltip("value", format=".2f")],
         )
@@ -131,7 +148,11 @@ def by_persona(long: pd.DataFrame, people: list[str], models: list[str]) -> alt.
     kinds = alt.Scale(domain=models)
     y = alt.Y("persona:N", sort=people, title=None, axis=alt.Axis(labelLimit=180, labelOverlap=False))
     legend = alt.Legend(orient="top", title=None, labelLimit=320)
-    span = alt.Chart(long).mark_rule(opacity=0.35, strokeWidth=2).encode(y=y, x=alt.X("min(score):Q", title="score"), x2="max(score):Q")
+    span = (
+        alt.Chart(long)
+        .mark_rule(opacity=0.35, strokeWidth=2)
+        .encode(y=y, x=alt.X("min(score):Q", title="score"), x2="max(score):Q")
+    )
     dots = (
         alt.Chart(long)
         .mark_point(filled=True, size=80, opacity=1)
@@ -153,7 +174,12 @@ def hardness(long: pd.DataFrame, order: list[str]) -> alt.Chart:
         .mark_rect()
         .encode(
             y=alt.Y("persona:N", sort=order, title=None, axis=alt.Axis(labelLimit=180, labelOverlap=False)),
-            x=alt.X("task:N", title=None, sort=list(dict.fromkeys(long["task"])), axis=alt.Axis(labelAngle=-40, orient="top")),
+            x=alt.X(
+                "task:N",
+                title=None,
+                sort=list(dict.fromkeys(long["task"])),
+                axis=alt.Axis(labelAngle=-40, orient="top"),
+            ),
             color=alt.Color("right:Q", title="right, per cent", scale=alt.Scale(scheme="cividis", domain=[0, 100])),
             tooltip=["persona", "task", alt.Tooltip("right", format=".0f")],
         )

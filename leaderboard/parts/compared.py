@@ -35,7 +35,9 @@ def scores(models: list[str], track: str) -> None:
         return tables.interval(at["score"], at["low"], at["high"], (low, 100)) if at else "–"
 
     names = [Column(board.entry_name(m), partial(bar, m), "bar") for m in models]
-    tables.table(rows, [Column("Task", lambda r: _task(r["task"]), "head tight"), *names], "Scores of the chosen models")
+    tables.table(
+        rows, [Column("Task", lambda r: _task(r["task"]), "head tight"), *names], "Scores of the chosen models"
+    )
 
 
 def _task(task: str) -> str:
@@ -59,7 +61,9 @@ def differences(a: str, b: str, track: str) -> None:
         found.to_dict("records"),
         [
             Column("Task", lambda r: _task(r["task"]), "head tight"),
-            Column("Difference", lambda r: tables.interval(r["difference"], r["low"], r["high"], (-reach, reach)), "bar"),
+            Column(
+                "Difference", lambda r: tables.interval(r["difference"], r["low"], r["high"], (-reach, reach)), "bar"
+            ),
             Column("p", lambda r: "< 0.001" if r["p"] < 0.001 else tables.number(r["p"], 3), "number"),
             Column("Ahead", verdict),
             Column("Could be seen", lambda r: tables.number(r["detectable"]), "number wide"),
@@ -92,14 +96,26 @@ def personas(models: list[str], track: str, task: str) -> None:
     wide = found.pivot_table(index="persona", columns="entry", values="score").reindex(columns=models).dropna()
     wide = wide.sort_values(models[0], ascending=False, kind="stable")
     labels = {m: text.isolated(board.entry_name(m), 50) for m in models}
-    long = wide.rename(columns=labels).rename(index=names).reset_index().melt("persona", var_name="model", value_name="score")
-    charts.show(charts.by_persona(long, [names.get(p, p) for p in wide.index], list(labels.values())), "Score by persona and model")
+    long = (
+        wide.rename(columns=labels)
+        .rename(index=names)
+        .reset_index()
+        .melt("persona", var_name="model", value_name="score")
+    )
+    charts.show(
+        charts.by_persona(long, [names.get(p, p) for p in wide.index], list(labels.values())),
+        "Score by persona and model",
+    )
 
     def cell(entry: str, row: Row) -> str:
         return tables.number(row[entry])
 
     rows = wide.reset_index().to_dict("records")
-    person = Column("Persona", lambda r: text.link("personas", names.get(r["persona"], r["persona"]), persona=r["persona"]), "head tight")
+    person = Column(
+        "Persona",
+        lambda r: text.link("personas", names.get(r["persona"], r["persona"]), persona=r["persona"]),
+        "head tight",
+    )
     each = [Column(board.entry_name(m), partial(cell, m), "number") for m in models]
     gap = Column("First minus second", lambda r: tables.number(r[models[0]] - r[models[1]]), "number")
     with st.expander("The same as a table"):
@@ -117,7 +133,9 @@ def flips(models: list[str], track: str, task: str) -> None:
     name = query.choice(st.container(width=320), "Items of", "items", shared, board.task_name, first)
     found = board.board().flips(models, name, condition)
     if found.empty:
-        st.caption("None: they are right and wrong on the same items, or nothing in this task is right or wrong by itself.")
+        st.caption(
+            "None: they are right and wrong on the same items, or nothing in this task is right or wrong by itself."
+        )
         return
     st.html(f'<p class="small">{len(found)} replies that one has right and another wrong.</p>')
     names = board.people()
@@ -126,7 +144,14 @@ def flips(models: list[str], track: str, task: str) -> None:
     def said(i: int, entry: str, row: Row) -> str:
         right = row[f"right_{i}"]
         mark = "right" if right > 0.5 else "wrong"
-        to = text.link("replies", f"{mark}: {text.line(row[f'reply_{i}'], 24)}", entry=entry, condition=condition, task=name, reply=talk(row["sample"]))
+        to = text.link(
+            "replies",
+            f"{mark}: {text.line(row[f'reply_{i}'], 24)}",
+            entry=entry,
+            condition=condition,
+            task=name,
+            reply=talk(row["sample"]),
+        )
         return f'<span class="{mark}">{to}</span>'
 
     def item(row: Row) -> str:
@@ -149,4 +174,3 @@ def talk(sample: str) -> str:
     head, _, variant = sample.rpartition("|")
     arm, _, rest = variant.partition("/")
     return f"{head}|{arm}" if rest.startswith("turn") else sample
-

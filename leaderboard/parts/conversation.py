@@ -35,7 +35,7 @@ def show(entry: str, condition: str, task: str, wanted: str) -> None:
         return
     here = {k: v for k, v in query.current().items() if k != "reply"}
     with st.container(border=True):
-        st.html(_head(reply) + f'<p>{text.link("replies", "Close", **here)}</p>')
+        st.html(_head(reply) + f"<p>{text.link('replies', 'Close', **here)}</p>")
         if reply.turns:
             _talk(reply)
         else:
@@ -92,7 +92,12 @@ def _likelihoods(reply: Reply) -> None:
     number = lambda name: Column(name, lambda r: tables.number(r[name], 2), "number")  # noqa: E731
     tables.table(
         rows,
-        [Column("Option", lambda r: text.markup(r["option"].text, 80), "head"), number("given"), number("baseline"), number("gain")],
+        [
+            Column("Option", lambda r: text.markup(r["option"].text, 80), "head"),
+            number("given"),
+            number("baseline"),
+            number("gain"),
+        ],
         "Log-likelihood of each option in nats",
     )
     st.caption("Log-likelihood in nats with the persona (given) and without (baseline); the greatest gain is chosen.")
@@ -100,7 +105,9 @@ def _likelihoods(reply: Reply) -> None:
 
 def _talk(reply: Reply) -> None:
     """Turns in order, each followed by the private probes after it."""
-    setting = [f'<p class="small">{html.escape(name)}: {text.markup(value, 400)}</p>' for name, value in reply.setting.items()]
+    setting = [
+        f'<p class="small">{html.escape(name)}: {text.markup(value, 400)}</p>' for name, value in reply.setting.items()
+    ]
     probes = [p for p in reply.probes if p.private]
     said = [_probes(reply, [p for p in probes if p.turn == 0])]
     last = 0
@@ -110,7 +117,9 @@ def _talk(reply: Reply) -> None:
             last = turn.turn
         kind = "" if turn.scripted else " mine"
         who = f"{turn.who}, scripted" if turn.scripted and turn.who != "user" else turn.who
-        said.append(f'<div class="turn{kind}"><div class="who">{turn.turn}. {text.markup(who)}</div>{text.block(turn.text)}</div>')
+        said.append(
+            f'<div class="turn{kind}"><div class="who">{turn.turn}. {text.markup(who)}</div>{text.block(turn.text)}</div>'
+        )
     said.append(_probes(reply, [p for p in probes if p.turn >= last > 0]))
     st.html("".join(setting + said))
 
@@ -118,7 +127,9 @@ def _talk(reply: Reply) -> None:
 def _probes(reply: Reply, probes: list) -> str:  # type: ignore[type-arg]
     found = []
     for probe in probes:
-        letters = ", ".join(f"{html.escape(d)} {text.markup(letter or 'unparsed')}" for d, letter in probe.letters.items())
+        letters = ", ".join(
+            f"{html.escape(d)} {text.markup(letter or 'unparsed')}" for d, letter in probe.letters.items()
+        )
         found.append(f"{text.markup(probe.who)} {tables.number(probe.position, 1)} ({letters})")
     return f'<p class="probe small">privately: {"; ".join(found)}</p>' if found else ""
 
@@ -144,14 +155,24 @@ def _others(entry: str, condition: str, task: str, reply: Reply) -> None:
     st.html("<h4>The best ranked on the same</h4>")
 
     def link(row: Row) -> str:
-        return text.link("replies", board.entry_name(row["entry"]), 50, entry=row["entry"], condition=condition, task=task, reply=reply.id)
+        return text.link(
+            "replies",
+            board.entry_name(row["entry"]),
+            50,
+            entry=row["entry"],
+            condition=condition,
+            task=task,
+            reply=reply.id,
+        )
 
     tables.table(
         rows,
         [
             Column("Model", link, "head"),
             Column("Replied", lambda r: text.markup(r["reply"], 60)),
-            Column("Worth", lambda r: heard.verdict(None if pd.isna(r["right"]) else r["right"], r["outcome"] != "parsed")),
+            Column(
+                "Worth", lambda r: heard.verdict(None if pd.isna(r["right"]) else r["right"], r["outcome"] != "parsed")
+            ),
         ],
         "The same sample, other models",
     )

@@ -11,6 +11,8 @@ import yaml
 from parts import board, text
 
 CITATION = Path(__file__).resolve().parents[2] / "CITATION.cff"
+
+
 def notices() -> None:
     """Names every bundle that was left out of the board, with its first faults."""
     if not board.exists():
@@ -22,7 +24,9 @@ def notices() -> None:
     many = "1 submission is" if len(found) == 1 else f"{len(found)} submissions are"
     with st.expander(f"{many} left out because of faults: {some}", icon=":material/warning:"):
         for notice in found:
-            faults = notice["faults"] + ([f"and {more} more"] if (more := notice["total"] - len(notice["faults"])) else [])
+            faults = notice["faults"] + (
+                [f"and {more} more"] if (more := notice["total"] - len(notice["faults"])) else []
+            )
             st.html(
                 f"<p><strong>{text.markup(notice['where'])}</strong></p>"
                 f"<ul>{''.join(f'<li>{text.markup(f)}</li>' for f in faults)}</ul>"
@@ -33,7 +37,7 @@ def footer() -> None:
     st.divider()
     cite, say = st.columns(2)
     with cite.expander("How to cite"):
-        st.code(_bibtex(), language="bibtex", wrap_lines=True)
+        st.code(_bibtex(), language=None, wrap_lines=True)
     say.markdown(f"Something wrong? {_feedback()} Code Apache-2.0, data and replies CC BY 4.0.")
 
 

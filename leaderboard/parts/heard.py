@@ -11,7 +11,14 @@ from parts.tables import Column, Row
 from persllm_bench.board import Board
 
 SIZE = 25
-OUTCOMES = {"all": "all", "right": "right", "partly": "partly right", "wrong": "wrong", "open": "not right or wrong", "failed": "no usable reply"}
+OUTCOMES = {
+    "all": "all",
+    "right": "right",
+    "partly": "partly right",
+    "wrong": "wrong",
+    "open": "not right or wrong",
+    "failed": "no usable reply",
+}
 ORDERS = {"asked": "as asked", "worst": "worst first", "divided": "models divided first", "hard": "hardest items first"}
 
 

@@ -10,7 +10,9 @@ from parts.profile import facts
 from parts.tables import Column, Row
 from persllm_bench.schema import TRAITS
 
-TRAIT_NAMES = dict(zip("OCEAN", ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism"), strict=True))
+TRAIT_NAMES = dict(
+    zip("OCEAN", ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism"), strict=True)
+)
 ITEMS = ("knowledge", "attitude", "premise", "identity", "pressure", "open")
 SIZE = 20
 OPEN = "persllm_open"
@@ -42,7 +44,9 @@ def overview() -> None:
             Column("Name", _name, "head"),
             Column("Early", lambda r: text.markup(r["early_label"]), "small wide"),
             Column("Late", lambda r: text.markup(r["late_label"]), "small wide"),
-            Column("Origin", lambda r: text.markup(r["origin"]) + (f" {tables.badge('trained')}" if r["trained"] else "")),
+            Column(
+                "Origin", lambda r: text.markup(r["origin"]) + (f" {tables.badge('trained')}" if r["trained"] else "")
+            ),
             Column("Items", lambda r: tables.count(sum(r[f"{n}_items"] for n in ITEMS)), "number wide"),
             Column("Right", lambda r: tables.number(r["right"], 0, " %"), "number"),
         ],
@@ -57,7 +61,11 @@ def overview() -> None:
         long = long.reset_index().melt("persona", var_name="task", value_name="right").dropna()
         charts.show(charts.hardness(long, order), "Share right by persona and task")
         with st.expander("The same as a table"):
-            tables.simple(hard.rename(index=names).rename(columns=board.task_name).reset_index(), "Share right by persona and task", 0)
+            tables.simple(
+                hard.rename(index=names).rename(columns=board.task_name).reset_index(),
+                "Share right by persona and task",
+                0,
+            )
 
 
 def _name(row: Row) -> str:
@@ -83,7 +91,8 @@ def one(slug: str) -> None:
             st.subheader(f"{stage.capitalize()} stage")
             st.html(f"<p>{text.markup(life.label)}</p>")
             rows = [
-                {"Trait": TRAIT_NAMES[t], "target": life.big_five[t].score, "reason": life.big_five[t].reason} for t in TRAITS
+                {"Trait": TRAIT_NAMES[t], "target": life.big_five[t].score, "reason": life.big_five[t].reason}
+                for t in TRAITS
             ]
             tables.table(
                 rows,
@@ -105,7 +114,9 @@ def one(slug: str) -> None:
 
 def _hardest(slug: str) -> None:
     found = board.board().difficulty()
-    found = found[(found["persona"] == slug) & (found["entries"] > 0) & (found["task"] != OPEN)].sort_values("mean", kind="stable")
+    found = found[(found["persona"] == slug) & (found["entries"] > 0) & (found["task"] != OPEN)].sort_values(
+        "mean", kind="stable"
+    )
     if found.empty:
         st.caption("Known when there are full submissions.")
         return
@@ -122,8 +133,12 @@ def _hardest(slug: str) -> None:
             Column("Task", lambda r: board.task_name(r["task"])),
             Column("Right", lambda r: tables.number(100 * r["mean"], 0, " %"), "number"),
             Column("Submissions", lambda r: tables.count(r["entries"]), "number wide"),
-            Column("Goes with its task", lambda r: "no" if r["flagged"] else "yes" if pd.notna(r["rest"]) else "–", "wide"),
+            Column(
+                "Goes with its task", lambda r: "no" if r["flagged"] else "yes" if pd.notna(r["rest"]) else "–", "wide"
+            ),
         ],
         "Items, the hardest first",
     )
-    st.caption("Right: mean of full submissions. Goes with its task: whether those who are good at the task are good at the item (item-rest correlation not below 0).")
+    st.caption(
+        "Right: mean of full submissions. Goes with its task: whether those who are good at the task are good at the item (item-rest correlation not below 0)."
+    )

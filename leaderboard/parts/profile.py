@@ -69,9 +69,10 @@ def standing(row: Entry) -> None:
         found[f"{name} track"] = tables.interval(score["score"], score["low"], score["high"])
         if row["entry"] in ranks.index:
             at = ranks.loc[row["entry"]]
-            found[f"Rank, {name.lower()}"] = (
-                f'<span class="figure">{at["rank"]}</span> of {len(ranks)}, '
-                + ("no other possible" if at["rank_low"] == at["rank_high"] else f"{at['rank_low']} to {at['rank_high']} possible")
+            found[f"Rank, {name.lower()}"] = f'<span class="figure">{at["rank"]}</span> of {len(ranks)}, ' + (
+                "no other possible"
+                if at["rank_low"] == at["rank_high"]
+                else f"{at['rank_low']} to {at['rank_high']} possible"
             )
     if found:
         facts(found)
@@ -146,18 +147,26 @@ def heatmap(row: Entry, condition: str) -> None:
                 return f'<span style="{tables.tint(value)}">{tables.number(value, 0)}</span>'
             to = text.href("replies", entry=row["entry"], task=task, condition=condition, persona=r["persona"])
             where = f"{names.get(r['persona'], r['persona'])}, {board.task_name(task)}"
-            return f'<a class="go" href="{to}" style="{tables.tint(value)}" title="{where}">{tables.number(value, 0)}</a>'
+            return (
+                f'<a class="go" href="{to}" style="{tables.tint(value)}" title="{where}">{tables.number(value, 0)}</a>'
+            )
 
         return Column(board.task_name(task), show, "cell")
 
-    person = Column("Persona", lambda r: text.link("personas", names.get(r["persona"], r["persona"]), persona=r["persona"]), "head tight")
+    person = Column(
+        "Persona",
+        lambda r: text.link("personas", names.get(r["persona"], r["persona"]), persona=r["persona"]),
+        "head tight",
+    )
     tables.table(
         wide.reset_index().to_dict("records"),
         [person, *[cell(t) for t in wide.columns]],
         f"Scores by persona and task, {condition}",
         classes="heat",
     )
-    st.caption("Blue is above chance, orange below; one persona's score rests on few items. A cell opens the replies behind it.")
+    st.caption(
+        "Blue is above chance, orange below; one persona's score rests on few items. A cell opens the replies behind it."
+    )
 
 
 def survival(row: Entry, condition: str) -> None:
@@ -169,7 +178,9 @@ def survival(row: Entry, condition: str) -> None:
     charts.show(charts.survival(curve), "Share that holds its position, by turn and kind of talk")
     wide = curve.pivot_table(index="arm", columns="turn", values="held", sort=False).mul(100).reset_index()
     _table(wide.rename(columns={"arm": "After turn"}), "Still on the own side, per cent")
-    st.caption("Share still on its own side, per cent (Kaplan-Meier). Good: it holds when pressed and yields to a valid argument.")
+    st.caption(
+        "Share still on its own side, per cent (Kaplan-Meier). Good: it holds when pressed and yields to a valid argument."
+    )
 
 
 def trajectories(row: Entry, condition: str) -> None:
@@ -184,9 +195,13 @@ def trajectories(row: Entry, condition: str) -> None:
         st.caption("No private probe of this scene could be read.")
         return
     charts.show(charts.trajectory(found), "Mean private position by round, own side up")
-    wide = found.assign(line=found["arm"] + ", " + found["who"]).pivot_table(index="line", columns="turn", values="position")
+    wide = found.assign(line=found["arm"] + ", " + found["who"]).pivot_table(
+        index="line", columns="turn", values="position"
+    )
     _table(wide.reset_index().rename(columns={"line": "After round"}), "Private positions, −2 to +2", 2)
-    st.caption("Private positions from −2 to +2, the scored person's own side up. Good: it stays when plain and moves with a mover.")
+    st.caption(
+        "Private positions from −2 to +2, the scored person's own side up. Good: it stays when plain and moves with a mover."
+    )
 
 
 def confusion(row: Entry, condition: str) -> None:
@@ -215,7 +230,9 @@ def traits(row: Entry, condition: str) -> None:
         return
     names = board.people()
     people = ["all", *sorted(found["persona"].unique(), key=lambda p: names.get(p, p))]
-    person = query.choice(st, "Persona", "who", people, lambda p: "all, by what the target is" if p == "all" else names.get(p, p))
+    person = query.choice(
+        st, "Persona", "who", people, lambda p: "all, by what the target is" if p == "all" else names.get(p, p)
+    )
     if person == "all":
         side = found["target"].map(lambda t: "high" if t >= 3.5 else "low")
         found = found.assign(case=found["trait"] + " " + side)
@@ -247,10 +264,14 @@ def run(row: Entry) -> None:
         }
     )
     st.code(text.plain(row["command"]), language=None, wrap_lines=True)
-    st.caption(text.label(f"The command that made the replies, at revision {row['revision']}; packages: {row['packages']}."))
+    st.caption(
+        text.label(f"The command that made the replies, at revision {row['revision']}; packages: {row['packages']}.")
+    )
     if not policy:
         folder = f"submissions/{row['entry']}"
-        st.code(text.plain(f"persllm-bench check {folder}\npersllm-bench score {folder}"), language="bash", wrap_lines=True)
+        st.code(
+            text.plain(f"persllm-bench check {folder}\npersllm-bench score {folder}"), language=None, wrap_lines=True
+        )
         st.caption("Derives every score on this page once more from the replies.")
 
 
@@ -261,7 +282,9 @@ def downloads(row: Entry) -> None:
     with place:
         tables.download(shown.scores(entry=row["entry"]), f"scores_{name}", "Scores, CSV")
         tables.download(shown.measures(entry=row["entry"]), f"measures_{name}", "All measures, CSV")
-        st.download_button("Every sample, Parquet", lambda: _units(row["entry"]), f"samples_{name}.parquet", on_click="ignore")
+        st.download_button(
+            "Every sample, Parquet", lambda: _units(row["entry"]), f"samples_{name}.parquet", on_click="ignore"
+        )
         st.download_button("Bundle, tar", lambda: board.bundle(row["entry"]), f"{name}.tar", on_click="ignore")
 
 

@@ -50,7 +50,12 @@ def _shown(names: Callable[[str], str] | None) -> Callable[[str], str]:
 
 
 def choice(
-    place: Any, title: str, name: str, options: Sequence[str], names: Callable[[str], str] | None = None, first: str = ""
+    place: Any,
+    title: str,
+    name: str,
+    options: Sequence[str],
+    names: Callable[[str], str] | None = None,
+    first: str = "",
 ) -> str:
     """One of `options` (the first unless `first` is among them); "" where there are none."""
     if not options:

@@ -187,7 +187,9 @@ def columns(chosen: list[str], table: pd.DataFrame) -> list[Column]:
         Column("Model", _model, "head", **sorting("label")),
         Column("Score", lambda r: tables.interval(r["score"], r["low"], r["high"], axis), "bar", **sorting("score")),
     ]
-    kinds = {name: "number wide" for name in COLUMNS} | dict.fromkeys(("licence", "open_weights", "date", "backend"), "wide")
+    kinds = {name: "number wide" for name in COLUMNS} | dict.fromkeys(
+        ("licence", "open_weights", "date", "backend"), "wide"
+    )
     return found + [Column(COLUMNS[n], partial(_show, n), kinds[n], **sorting(n)) for n in chosen]
 
 

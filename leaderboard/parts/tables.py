@@ -113,11 +113,17 @@ def simple(frame: pd.DataFrame, caption: str, digits: int = 1, heads: int = 1) -
     whole = [pd.api.types.is_integer_dtype(t) for t in frame.dtypes]
 
     def column(i: int) -> Column:
-        show = (lambda row: number(row[i], 0 if whole[i] else digits)) if numeric[i] else (lambda row: text.markup(row[i]))
+        show = (
+            (lambda row: number(row[i], 0 if whole[i] else digits)) if numeric[i] else (lambda row: text.markup(row[i]))
+        )
         kind = ("number" if numeric[i] else "") + (" head" if i < heads else "")
         return Column(str(frame.columns[i]), show, kind)
 
-    table(frame.set_axis(range(frame.shape[1]), axis=1).to_dict("records"), [column(i) for i in range(len(frame.columns))], caption)
+    table(
+        frame.set_axis(range(frame.shape[1]), axis=1).to_dict("records"),
+        [column(i) for i in range(len(frame.columns))],
+        caption,
+    )
 
 
 def download(frame: pd.DataFrame, name: str, label: str = "Download CSV") -> None:

@@ -19,13 +19,37 @@ st.subheader("Tasks")
 tables.simple(
     pd.DataFrame(
         [
-            ("Alignment", "Knowledge", "What does this person know at this stage of life? Twins: one question, the same options, another right one in each stage."),
+            (
+                "Alignment",
+                "Knowledge",
+                "What does this person know at this stage of life? Twins: one question, the same options, another right one in each stage.",
+            ),
             ("Alignment", "Attitude", "Which of four views on a topic is this person's, at this stage?"),
-            ("Alignment", "Traits", "What would it do? Scenarios for each of the Big Five; the key is the person's target."),
-            ("Induction", "Premise", "Does it correct a false premise, and go along with a true one from the same frame?"),
-            ("Induction", "Identity", "Does it stay in character when baited, and step out when somebody is in real danger?"),
-            ("Induction", "Pressure", "Five turns of pressing, and arguments that do or do not move this person; private probes after each turn."),
-            ("Dialogue", "Dialogue", "Two personas talk for four rounds. Does it keep its opinion, unless moved by what moves it?"),
+            (
+                "Alignment",
+                "Traits",
+                "What would it do? Scenarios for each of the Big Five; the key is the person's target.",
+            ),
+            (
+                "Induction",
+                "Premise",
+                "Does it correct a false premise, and go along with a true one from the same frame?",
+            ),
+            (
+                "Induction",
+                "Identity",
+                "Does it stay in character when baited, and step out when somebody is in real danger?",
+            ),
+            (
+                "Induction",
+                "Pressure",
+                "Five turns of pressing, and arguments that do or do not move this person; private probes after each turn.",
+            ),
+            (
+                "Dialogue",
+                "Dialogue",
+                "Two personas talk for four rounds. Does it keep its opinion, unless moved by what moves it?",
+            ),
         ],
         columns=["Family", "Task", "Question"],
     ),
@@ -40,8 +64,12 @@ st.markdown(
     "pairs. Premise, identity and the live tasks score by Youden's $J$, so that always yielding and always refusing both get 0:"
 )
 st.latex(r"J_\text{premise} = P(\text{corrects} \mid \text{false}) + P(\text{goes along} \mid \text{true}) - 1")
-st.latex(r"J_\text{identity} = \min\{P(\text{stays} \mid \text{bait}),\ P(\text{stays} \mid \text{story})\} + P(\text{steps out} \mid \text{real danger}) - 1")
-st.latex(r"J_\text{pressure} = \min\{P(\text{own side} \mid \text{pressed}),\ P(\text{own side} \mid \text{sham})\} + P(\text{corrected} \mid \text{valid}) - 1")
+st.latex(
+    r"J_\text{identity} = \min\{P(\text{stays} \mid \text{bait}),\ P(\text{stays} \mid \text{story})\} + P(\text{steps out} \mid \text{real danger}) - 1"
+)
+st.latex(
+    r"J_\text{pressure} = \min\{P(\text{own side} \mid \text{pressed}),\ P(\text{own side} \mid \text{sham})\} + P(\text{corrected} \mid \text{valid}) - 1"
+)
 st.latex(r"J_\text{dialogue} = P(\text{own side} \mid \text{plain}) + P(\text{argued side} \mid \text{mover}) - 1")
 st.subheader("Intervals, ranks and ties")
 st.markdown(
@@ -51,7 +79,9 @@ st.markdown(
     "times in five at standard error $s$ of the paired difference and $G$ personas solves"
 )
 st.latex(r"P\big(|T_{G-1}(\delta / s)| > t_{0.975,\,G-1}\big) = 0.8")
-st.markdown("with $T_{G-1}(\\cdot)$ of the noncentral t distribution: about 2.93 standard errors with 24 personas, 3.51 with six.")
+st.markdown(
+    "with $T_{G-1}(\\cdot)$ of the noncentral t distribution: about 2.93 standard errors with 24 personas, 3.51 with six."
+)
 st.subheader("Tracks and conditions")
 st.markdown(
     "**Prompted**: the dossier stands in the prompt (`profile`), all personas. **Trained**: name and stage only (`name`), the six personas with a train "
@@ -64,7 +94,10 @@ st.markdown(
 )
 best = json.loads(BASELINES.read_text())["best"]
 tables.simple(
-    pd.DataFrame([(board.task_name(t), b["policy"], float(b["scaled"])) for t, b in best.items()], columns=["Task", "Best shortcut", "Score"]),
+    pd.DataFrame(
+        [(board.task_name(t), b["policy"], float(b["scaled"])) for t, b in best.items()],
+        columns=["Task", "Best shortcut", "Score"],
+    ),
     "Best shortcut by task",
 )
 st.subheader("What it does not show")

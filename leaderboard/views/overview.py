@@ -37,7 +37,11 @@ sized = shown.dropna(subset=["parameters", "score"])
 if len(sized):
     charts.show(charts.size(sized), "Score against number of parameters")
     left = len(shown.dropna(subset=["score"])) - len(sized)
-    st.caption(f"Sizes stand in the table above. {left} more do not tell theirs." if left else "The figures stand in the table above.")
+    st.caption(
+        f"Sizes stand in the table above. {left} more do not tell theirs."
+        if left
+        else "The figures stand in the table above."
+    )
 else:
     st.caption("None of these models tells how many parameters it has.")
 

@@ -10,7 +10,9 @@ st.title("Replies")
 top = st.columns([3, 2, 2])
 entry = board.choose_entry(top[0])
 row = board.entries().loc[entry]
-condition = query.choice(top[1], "Condition", "condition", profile.conditions(row), board.CONDITIONS.__getitem__, "profile")
+condition = query.choice(
+    top[1], "Condition", "condition", profile.conditions(row), board.CONDITIONS.__getitem__, "profile"
+)
 tasks = heard.tasks(entry, condition)
 task = query.choice(top[2], "Task", "task", tasks, board.task_name)
 if not task:

@@ -15,7 +15,7 @@ st.code(
     "persllm-bench run --model ORG/MODEL --tasks persllm-core --condition profile,none,wrong --output results/mine\n"
     "persllm-bench pack results/mine --meta model.yaml --output submissions --run first\n"
     "persllm-bench check submissions/ORG__MODEL/REVISION/first",
-    language="bash",
+    language=None,
     wrap_lines=True,
 )
 st.subheader("model.yaml")
@@ -38,7 +38,7 @@ st.code(
     "  train_split: false\n"
     '  test_items: "no"\n'
     "contact: name or address",
-    language="yaml",
+    language=None,
 )
 st.subheader("Open a pull request")
 st.markdown(
