@@ -105,6 +105,8 @@ def test_scores_measures_and_personas_are_those_of_the_scorer(board: Board, root
 def test_means_need_all_their_tasks_and_their_interval_is_that_of_personas(board: Board) -> None:
     name = entry(board, STEADY)
     scores = board.scores(entry=name, track="prompted").set_index("task")
+    same = ["score", "low", "high", "stderr"]
+    assert scores.loc["persllm-dialogue", same].tolist() == scores.loc["persllm_dialogue", same].tolist()
     for mean, (family, tasks) in MEANS.items():
         if mean != "persllm-ll":
             assert scores.loc[mean, "score"] == pytest.approx(scores.loc[list(tasks), "score"].mean(), abs=1e-5)

@@ -18,7 +18,7 @@ from persllm_bench.submissions.scores import Scored
 from persllm_bench.suite import task
 
 _API_DAY = re.compile(r"api-(\d{4}-\d{2}-\d{2})")
-_LOWEST, _HIGHEST = -100.0, 100.0
+LOWEST, HIGHEST = -100.0, 100.0
 
 
 def entry_row(found: Scored, data: Data, last: Verification | None, size: Mapping[str, int]) -> dict[str, Any]:
@@ -92,30 +92,13 @@ def _means(given: Sequence[Mapping[str, Any]], condition: Condition) -> Iterator
         shared = sorted(set.intersection(*(set(row["adds"]) for row in parts)))
         if not shared:
             continue
-        means = {
-            what: dict(
-                zip(
-                    shared,
-                    np.mean([[row[what][p] for p in shared] for row in parts], axis=0).round(6).tolist(),
-                    strict=True,
-                )
-            )
-            for what in ("adds", "by_persona")
-        }
-        score = float(np.mean([row["score"] for row in parts]))
-        around = cluster_t(list(means["adds"].values()))
-        low, high = (
-            round(min(max(score + limit - around.estimate, _LOWEST), _HIGHEST), 6)
-            for limit in (around.low, around.high)
-        )
+        means = {what: _mean_by_persona(parts, what, shared) for what in ("adds", "by_persona")}
+        limits = parts[0] if len(parts) == 1 else _limits(parts, list(means["adds"].values()))
         yield {
             "task": name,
             "condition": condition,
             "family": kind,
-            "score": round(score, 6),
-            "low": low,
-            "high": high,
-            "stderr": round(around.se, 6) if isfinite(around.se) else None,
+            **{what: limits[what] for what in ("score", "low", "high", "stderr")},
             "chance": None,
             "items": sum(row["items"] for row in parts),
             "samples": sum(row["samples"] for row in parts),
@@ -123,3 +106,17 @@ def _means(given: Sequence[Mapping[str, Any]], condition: Condition) -> Iterator
             "measures": {},
             **means,
         }
+
+
+def _mean_by_persona(parts: Sequence[Mapping[str, Any]], what: str, shared: Sequence[str]) -> dict[str, float]:
+    found = np.mean([[row[what][p] for p in shared] for row in parts], axis=0)
+    return dict(zip(shared, found.round(6).tolist(), strict=True))
+
+
+def _limits(parts: Sequence[Mapping[str, Any]], adds: Sequence[float]) -> dict[str, float | None]:
+    """The mean score with the t interval over personas around it, on the scale."""
+    score = float(np.mean([row["score"] for row in parts]))
+    around = cluster_t(adds)
+    low, high = (min(max(score + v - around.estimate, LOWEST), HIGHEST) for v in (around.low, around.high))
+    se = round(around.se, 6) if isfinite(around.se) else None
+    return {"score": round(score, 6), "low": round(low, 6), "high": round(high, 6), "stderr": se}

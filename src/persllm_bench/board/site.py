@@ -113,14 +113,14 @@ def _rows(table: pd.DataFrame) -> list[Row]:
 
 
 def _ranking(board: Board, entries: pd.DataFrame, scores: pd.DataFrame, track: str) -> list[Row]:
-    """Rows of a track's table: ranks, facts, scores by task, and what the persona adds to the controls."""
+    """Rows of a track's table: ranks, facts, scores by task, and what the dossier adds (controls have all personas)."""
     rows = _rows(board.ranking(track).merge(entries, on="entry", how="left"))
     told = _cells(scores[scores["track"] == track], "task")
     core = _cells(scores[scores["task"] == CORE_MEAN], "condition")
     for row in rows:
         row["tasks"] = {t: told[row["entry"]].get(t) for t in TASKS[1:]}
         for control in ("none", "wrong"):
-            there = core[row["entry"]].get(control)
+            there = core[row["entry"]].get(control) if track == "prompted" else None
             row[f"over_{control}"] = None if there is None else row["score"] - there
     return rows
 
