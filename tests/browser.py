@@ -23,7 +23,10 @@ from selenium.webdriver.remote.webelement import WebElement
 
 ROOT = Path(__file__).resolve().parents[1]
 AXE = Path(sys.prefix) / "node" / "node_modules" / "axe-core" / "axe.min.js"
-MISSING = "the browser tests need Chromium and its driver: run tests/install_chromium.sh (Debian and Ubuntu: apt-get install chromium chromium-driver)"
+MISSING = (
+    "the browser tests need Chromium and its driver: run tests/install_chromium.sh "
+    "(Debian: apt-get install chromium chromium-driver)"
+)
 STATE = """
 const app = document.querySelector('[data-testid=stApp]');
 if (!app || app.getAttribute('data-test-script-state') !== 'notRunning') return false;
@@ -45,8 +48,8 @@ def found(*names: str) -> str:
 
 
 @contextmanager
-def server(board: Path) -> Iterator[str]:
-    """The app on a free port; yields its address."""
+def server(board: Path, streamlit: tuple[str, ...] = ("-m", "streamlit")) -> Iterator[str]:
+    """The app on a free port; yields its address. streamlit: what Python runs as the command `streamlit`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

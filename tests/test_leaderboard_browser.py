@@ -12,8 +12,9 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from browser import Browser, server
+import browser_board
 from board_small import CORRUPT
+from browser import Browser, server
 from browser_board import HOSTILE, STEADY, WEAK, small_data
 from persllm_bench.board import Board
 from test_leaderboard_pages import PAGES, entry
@@ -25,7 +26,7 @@ NAMES = "table.grid tbody .name a"
 
 @pytest.fixture(scope="module")
 def browser(board_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with server(board_folder) as address:
+    with server(board_folder, (browser_board.__file__,)) as address:
         opened = Browser(address, tmp_path_factory.mktemp("downloads"))
         try:
             opened.open()
@@ -117,7 +118,7 @@ def test_hostile_text_does_nothing(browser: Browser, board_folder: Path) -> None
     rows = Board(board_folder).units(hostile, condition="profile", task="persllm_knowledge")
     odd = rows[rows["outcome"] != "parsed"]["sample"].iloc[0]
     for page, query in (
-        ("", {}), ("model", {"entry": hostile}), ("compare", {"track": "prompted", "models": [hostile, entry(board_folder, STEADY)]}),
+        ("", {}), ("model", {"entry": hostile}), ("compare", {"models": [hostile, entry(board_folder, STEADY)]}),
         ("replies", {"entry": hostile, "task": "persllm_knowledge", "reply": odd, "outcome": "failed"}),
     ):  # fmt: skip
         browser.open(page, **query)

@@ -72,8 +72,10 @@ def differences(a: str, b: str, track: str) -> None:
         "Paired differences by task",
     )
     st.caption(
-        "Points, with 95 % intervals and p values of the paired t test over personas, one task at a time and not adjusted for the number of "
-        "tasks. Open: the test cannot tell who is ahead. Could be seen: the true difference that this test finds four times in five."
+        "Points, with 95 % intervals and p values of the paired t test over personas, one task at a time and "
+        "not adjusted for the number of "
+        "tasks. Open: the test cannot tell who is ahead. Could be seen: the true difference that this test "
+        "finds four times in five."
     )
     tables.download(found, f"differences_{a}_{b}".replace("/", "_"))
 

@@ -118,7 +118,8 @@ def _talk(reply: Reply) -> None:
         kind = "" if turn.scripted else " mine"
         who = f"{turn.who}, scripted" if turn.scripted and turn.who != "user" else turn.who
         said.append(
-            f'<div class="turn{kind}"><div class="who">{turn.turn}. {text.markup(who)}</div>{text.block(turn.text)}</div>'
+            f'<div class="turn{kind}"><div class="who">{turn.turn}. '
+            f"{text.markup(who)}</div>{text.block(turn.text)}</div>"
         )
     said.append(_probes(reply, [p for p in probes if p.turn >= last > 0]))
     st.html("".join(setting + said))

@@ -46,7 +46,8 @@ def _feedback() -> str:
     """Where to say it: the repository that CITATION.cff names (`repository-code`), or the Space that this runs in."""
     if home := yaml.safe_load(CITATION.read_text()).get("repository-code"):
         return (
-            f"Report [an item]({home}/issues/new?template=item.yml), [a submission]({home}/issues/new?template=submission.yml)"
+            f"Report [an item]({home}/issues/new?template=item.yml), [a "
+            f"submission]({home}/issues/new?template=submission.yml)"
             f" or [anything else]({home}/issues/new)."
         )
     if space := os.environ.get("SPACE_ID"):

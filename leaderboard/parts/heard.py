@@ -46,7 +46,8 @@ def _listed(_board: Board, stamp: str, entry: str, condition: str, task: str) ->
 
 
 def listed(entry: str, condition: str, task: str) -> pd.DataFrame:
-    """id, persona, stage, item, variant, reply, calls, right in [0, 1], failed, mean (of full submissions), divided."""
+    """id, persona, stage, item, variant, reply, calls, right in [0, 1], failed, mean (of full submissions), "
+    "divided."""
     shown = board.board()
     return _listed(shown, shown.facts["content_sha256"], entry, condition, task)
 

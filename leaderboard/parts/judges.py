@@ -39,8 +39,10 @@ def read() -> list[dict[str, Any]]:
 def show() -> None:
     st.title("Judges")
     st.html(
-        '<p class="lede">No score in the ranking rests on a judge. Where a model is asked to judge free text, it is first calibrated on replies '
-        "with planted errors; it counts when it agrees with the gold verdicts (kappa at least 0.6) and keeps its verdict when the order is "
+        '<p class="lede">No score in the ranking rests on a judge. Where a model is asked to judge free text, '
+        "it is first calibrated on replies "
+        "with planted errors; it counts when it agrees with the gold verdicts (kappa at least 0.6) and keeps "
+        "its verdict when the order is "
         "swapped (at least 0.9).</p>"
     )
     try:

@@ -35,7 +35,8 @@ def overview() -> None:
     if origin != "all":
         table = table[table["origin"] == origin]
     st.html(
-        f'<p class="small">{len(table)} people, each at an early and a late stage of life. Right: what full submissions earn on the items about '
+        f'<p class="small">{len(table)} people, each at an early and a late stage of life. Right: what full '
+        f"submissions earn on the items about "
         "the person, on average; the lower, the harder.</p>"
     )
     tables.table(
@@ -68,8 +69,13 @@ def overview() -> None:
             )
 
 
+def _goes(row: Row) -> str:
+    return "no" if row["flagged"] else "yes" if pd.notna(row["rest"]) else "–"
+
+
 def _name(row: Row) -> str:
-    return f'{text.link("personas", row["name"], persona=row["persona"])}<br><span class="small">{text.markup(row["summary"])}</span>'
+    name = text.link("personas", row["name"], persona=row["persona"])
+    return f'{name}<br><span class="small">{text.markup(row["summary"])}</span>'
 
 
 def one(slug: str) -> None:
@@ -133,12 +139,11 @@ def _hardest(slug: str) -> None:
             Column("Task", lambda r: board.task_name(r["task"])),
             Column("Right", lambda r: tables.number(100 * r["mean"], 0, " %"), "number"),
             Column("Submissions", lambda r: tables.count(r["entries"]), "number wide"),
-            Column(
-                "Goes with its task", lambda r: "no" if r["flagged"] else "yes" if pd.notna(r["rest"]) else "–", "wide"
-            ),
+            Column("Goes with its task", _goes, "wide"),
         ],
         "Items, the hardest first",
     )
     st.caption(
-        "Right: mean of full submissions. Goes with its task: whether those who are good at the task are good at the item (item-rest correlation not below 0)."
+        "Right: mean of full submissions. Goes with its task: whether those who are good at the task are good "
+        "at the item (item-rest correlation not below 0)."
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from parts import board, charts, query, tables, text
+from parts import board, tables, text
 from parts.tables import Column, Row
 
 Entry = pd.Series
@@ -17,11 +17,6 @@ Entry = pd.Series
 CORE = [board.MEAN, *[f"persllm-{f}" for f in ("alignment", "induction", "dialogue")], *board.TASKS]
 BASELINES = Path(__file__).resolve().parents[2] / "tasks" / "baselines.json"
 LEVELS = {1: "scores derived from its replies", 2: "a drawn part asked again", 3: "everything asked again"}
-HELD = {"pressure": "pressed", "valid": "valid argument", "sham": "sham argument", "neutral": "neutral talk"}
-KINDS = {
-    "key": "right", "other_stage": "the other stage's truth", "other_persona": "somebody else's", "hedge": "a hedge",
-    "opposite": "the opposite", "plausible_false": "plausible, false", "none": "no answer",
-}  # fmt: skip
 
 
 def conditions(row: Entry) -> list[str]:
@@ -87,7 +82,7 @@ def tasks(row: Entry) -> None:
         mine = scores[scores["task"] == name].set_index("condition")
         if mine.empty:
             continue
-        head = next((c for c in ("profile", "name", *mine.index) if c in mine.index))
+        head = next(c for c in ("profile", "name", *mine.index) if c in mine.index)
         rows.append({"task": name, "head": head, "best": best.get(name), "at": mine.to_dict("index")})
     asked = [c for c in conditions(row) if c != "profile"]
     low = min([-10.0, *scores["low"].dropna()])
@@ -113,7 +108,8 @@ def tasks(row: Entry) -> None:
         "Scores by task and condition",
     )
     st.caption(
-        "The bar is the score under profile, else name. Beside it the same tasks under the other conditions: none asks nobody, wrong gives "
+        "The bar is the score under profile, else name. Beside it the same tasks under the other conditions: "
+        "none asks nobody, wrong gives "
         "somebody else's dossier. A model that has the personality is far above both."
     )
 
@@ -143,13 +139,12 @@ def heatmap(row: Entry, condition: str) -> None:
     def cell(task: str) -> Column:
         def show(r: Row) -> str:
             value = r[task]
+            shown = tables.number(value, 0)
             if pd.isna(value) or task == board.MEAN:
-                return f'<span style="{tables.tint(value)}">{tables.number(value, 0)}</span>'
+                return f'<span style="{tables.tint(value)}">{shown}</span>'
             to = text.href("replies", entry=row["entry"], task=task, condition=condition, persona=r["persona"])
-            where = f"{names.get(r['persona'], r['persona'])}, {board.task_name(task)}"
-            return (
-                f'<a class="go" href="{to}" style="{tables.tint(value)}" title="{where}">{tables.number(value, 0)}</a>'
-            )
+            where = text.attribute(f"{names.get(r['persona'], r['persona'])}, {board.task_name(task)}")
+            return f'<a class="go" href="{to}" style="{tables.tint(value)}" title="{where}">{shown}</a>'
 
         return Column(board.task_name(task), show, "cell")
 
@@ -165,84 +160,9 @@ def heatmap(row: Entry, condition: str) -> None:
         classes="heat",
     )
     st.caption(
-        "Blue is above chance, orange below; one persona's score rests on few items. A cell opens the replies behind it."
+        "Blue is above chance, orange below; one persona's score rests on few items. A cell opens the replies "
+        "behind it."
     )
-
-
-def survival(row: Entry, condition: str) -> None:
-    curve = board.board().survival(row["entry"], condition)
-    if curve.empty:
-        st.caption("Pressure was not asked under this condition.")
-        return
-    curve = curve.assign(arm=curve["arm"].map(HELD).fillna(curve["arm"]))
-    charts.show(charts.survival(curve), "Share that holds its position, by turn and kind of talk")
-    wide = curve.pivot_table(index="arm", columns="turn", values="held", sort=False).mul(100).reset_index()
-    _table(wide.rename(columns={"arm": "After turn"}), "Still on the own side, per cent")
-    st.caption(
-        "Share still on its own side, per cent (Kaplan-Meier). Good: it holds when pressed and yields to a valid argument."
-    )
-
-
-def trajectories(row: Entry, condition: str) -> None:
-    units = board.board().units(row["entry"], task="persllm_dialogue", condition=condition)
-    if units.empty:
-        st.caption("Dialogue was not asked under this condition.")
-        return
-    scenes = ["all", *sorted(units["item"].unique())]
-    scene = query.choice(st, "Scene", "scene", scenes, lambda s: "mean of all scenes" if s == "all" else s)
-    found = board.board().trajectories(row["entry"], condition, "" if scene == "all" else scene)
-    if found.empty:
-        st.caption("No private probe of this scene could be read.")
-        return
-    charts.show(charts.trajectory(found), "Mean private position by round, own side up")
-    wide = found.assign(line=found["arm"] + ", " + found["who"]).pivot_table(
-        index="line", columns="turn", values="position"
-    )
-    _table(wide.reset_index().rename(columns={"line": "After round"}), "Private positions, −2 to +2", 2)
-    st.caption(
-        "Private positions from −2 to +2, the scored person's own side up. Good: it stays when plain and moves with a mover."
-    )
-
-
-def confusion(row: Entry, condition: str) -> None:
-    found = board.board().stage_confusion(row["entry"])
-    found = found[found["condition"] == condition]
-    if found.empty:
-        st.caption("Knowledge and attitude were not asked under this condition.")
-        return
-    found = found.assign(
-        share=100 * found["share"],
-        chosen=found["kind"].map(KINDS),
-        asked=[f"{board.task_name(t)}, {s}" for t, s in zip(found["task"], found["stage"], strict=True)],
-    )
-    charts.show(charts.confusion(found, list(KINDS.values())), "What was chosen, by task and stage")
-    wide = found.pivot_table(index="asked", columns="chosen", values="share", fill_value=0.0)
-    wide = wide[[k for k in KINDS.values() if k in wide]]
-    _table(wide.reset_index().rename(columns={"asked": "Asked in"}), "Share of what was chosen, per cent", 0)
-    st.caption("Per cent of replies in each stage, by what the chosen option is.")
-
-
-def traits(row: Entry, condition: str) -> None:
-    found = board.board().traits_profile(row["entry"])
-    found = found[found["condition"] == condition]
-    if found.empty:
-        st.caption("Traits were not asked under this condition.")
-        return
-    names = board.people()
-    people = ["all", *sorted(found["persona"].unique(), key=lambda p: names.get(p, p))]
-    person = query.choice(
-        st, "Persona", "who", people, lambda p: "all, by what the target is" if p == "all" else names.get(p, p)
-    )
-    if person == "all":
-        side = found["target"].map(lambda t: "high" if t >= 3.5 else "low")
-        found = found.assign(case=found["trait"] + " " + side)
-    else:
-        found = found[found["persona"] == person].assign(case=lambda t: t["trait"] + " " + t["stage"])
-    mean = found.groupby("case", sort=False)[["target", "behaviour", "reported"]].mean().reset_index()
-    mean = mean.sort_values("case", key=lambda c: [(("OCEAN".find(v[0])), v) for v in c], ignore_index=True)
-    charts.show(charts.traits(mean), "Traits: target, behaviour and self-report, 1 to 5")
-    _table(mean.rename(columns={"case": "Trait"}), "Traits: target, behaviour and self-report, 1 to 5")
-    st.caption("Scale 1 to 5. Behaviour: choices in scenarios. Reported: the inventory.")
 
 
 def run(row: Entry) -> None:
@@ -292,7 +212,3 @@ def _units(entry: str) -> bytes:
     out = io.BytesIO()
     board.board().units(entry).to_parquet(out, index=False)
     return out.getvalue()
-
-
-def _table(frame: pd.DataFrame, caption: str, digits: int = 1) -> None:
-    tables.simple(frame.rename(columns=str), caption, digits)

@@ -1,7 +1,7 @@
 """Widgets whose values are the page's address, so that every view has a permalink and the browser's back button works.
 
-The address is the truth: a widget starts from it on every run, and writes to it when somebody changes the widget. Values
-in the address are names from the data, not labels; one that is not among the options is left out of account.
+The address is the truth: a widget starts from it on every run, and writes to it when somebody changes the widget.
+Values in the address are names from the data, not labels; one that is not among the options is left out of account.
 """
 
 from __future__ import annotations

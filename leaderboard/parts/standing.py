@@ -130,7 +130,8 @@ def summary(table: pd.DataFrame, shown: pd.DataFrame, track: str) -> str:
     least = table["detectable"].dropna()
     if len(least):
         words.append(
-            f"Neighbours that differ by {least.iloc[0]:.1f} points are told apart four times in five; where the paired test "
+            f"Neighbours that differ by {least.iloc[0]:.1f} points are told apart four times in five; where the "
+            f"paired test "
             "leaves a difference open, the ranks that are possible are given and = marks a tie with the model above."
         )
     if track == "trained":
@@ -187,7 +188,7 @@ def columns(chosen: list[str], table: pd.DataFrame) -> list[Column]:
         Column("Model", _model, "head", **sorting("label")),
         Column("Score", lambda r: tables.interval(r["score"], r["low"], r["high"], axis), "bar", **sorting("score")),
     ]
-    kinds = {name: "number wide" for name in COLUMNS} | dict.fromkeys(
+    kinds = dict.fromkeys(COLUMNS, "number wide") | dict.fromkeys(
         ("licence", "open_weights", "date", "backend"), "wide"
     )
     return found + [Column(COLUMNS[n], partial(_show, n), kinds[n], **sorting(n)) for n in chosen]

@@ -44,6 +44,11 @@ def markup(value: object, limit: int = 0) -> str:
     return f'<bdi dir="auto">{html.escape(line(value, limit))}</bdi>'
 
 
+def attribute(value: object) -> str:
+    """The value of an HTML attribute."""
+    return html.escape(isolated(value), quote=True)
+
+
 def block(value: object) -> str:
     """HTML of several lines, kept as they are; each paragraph has its own direction."""
     return f'<div class="verbatim" dir="auto">{html.escape(plain(value))}</div>'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from parts import board, profile, query, tables, text
+from parts import board, courses, profile, query
 
 st.title("Model")
 entry = board.choose_entry(st.container(width=520))
@@ -24,18 +24,18 @@ profile.heatmap(row, condition)
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("Under pressure")
-    profile.survival(row, condition)
+    courses.survival(row, condition)
 with right:
     st.subheader("In conversation")
-    profile.trajectories(row, condition)
+    courses.trajectories(row, condition)
 
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("Which stage it took")
-    profile.confusion(row, condition)
+    courses.confusion(row, condition)
 with right:
     st.subheader("Traits against their targets")
-    profile.traits(row, condition)
+    courses.traits(row, condition)
 
 st.subheader("How it was run")
 profile.run(row)

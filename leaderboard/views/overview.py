@@ -10,8 +10,10 @@ SIZE = 50
 
 st.title("Does it really have a personality?")
 st.html(
-    '<p class="lede">Language models are asked to be a person at a stage of life. The score says how well they know, think and '
-    "act as that person, and whether they stay so under pressure. 0 is chance, 100 is perfect, bars are 95 % intervals.</p>"
+    '<p class="lede">Language models are asked to be a person at a stage of life. The score says how well they '
+    "know, think and "
+    "act as that person, and whether they stay so under pressure. 0 is chance, 100 is perfect, bars are 95 % "
+    "intervals.</p>"
 )
 whole = board.entries()
 top = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
@@ -50,6 +52,7 @@ dated = shown.dropna(subset=["date", "score"])
 if dated["date"].nunique() > 1:
     charts.show(charts.timeline(dated), "Score by date")
 st.caption(
-    f"A bundle tells a date where an API was asked (its day) or where it was asked again: {len(dated)} of {len(shown)} shown. "
+    f"A bundle tells a date where an API was asked (its day) or where it was asked again: {len(dated)} of "
+    f"{len(shown)} shown. "
     "The column Date has them."
 )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
+
+from parts import tables
 
 st.title("Submit")
 st.html(
-    '<p class="lede">A submission is what a model said and how it was asked. It holds no score: everything on this board is derived from the '
+    '<p class="lede">A submission is what a model said and how it was asked. It holds no score: everything on '
+    "this board is derived from the "
     "replies, by everybody, in the same way.</p>"
 )
 st.subheader("Run, pack, check")
@@ -42,18 +46,29 @@ st.code(
 )
 st.subheader("Open a pull request")
 st.markdown(
-    "Add that one folder and touch nothing else. A comment says what was found; after the merge the board is built anew. "
-    "Ranked is who has all seven core tasks for all personas under `profile`, with `none` and `wrong` as controls; smaller bundles are "
-    "welcome and stand beside the ranking."
+    "Add that one folder and touch nothing else. A comment says what was found; after the merge the board is "
+    "built anew. Ranked is who has all seven core tasks for all personas under `profile`, with `none` and "
+    "`wrong` as controls; smaller bundles are welcome and stand beside the ranking."
 )
 st.subheader("Levels of verification")
-st.html(
-    '<div class="scroll" tabindex="0" role="region" aria-label="Levels of verification"><table class="grid"><thead><tr><th scope="col">Level</th>'
-    '<th scope="col">What was done</th><th scope="col">What it shows</th><th scope="col">What it does not</th></tr></thead><tbody>'
-    '<tr><th scope="row">1</th><td>scores derived from complete replies</td><td>nobody edited a score, left out a sample or chose personas</td>'
-    "<td>that this model gave these replies</td></tr>"
-    '<tr><th scope="row">2</th><td>a part, drawn afterwards, asked again</td><td>replies invented or edited by the percent are found</td>'
-    "<td>edits of a few replies; how often it was run; its training data</td></tr>"
-    '<tr><th scope="row">3</th><td>everything asked again</td><td>as level 2, for every reply</td><td>how often it was run; its training data</td></tr>'
-    "</tbody></table></div>"
+tables.simple(
+    pd.DataFrame(
+        [
+            (
+                1,
+                "scores derived from complete replies",
+                "nobody edited a score, left out a sample or chose personas",
+                "that this model gave these replies",
+            ),
+            (
+                2,
+                "a part, drawn afterwards, asked again",
+                "replies invented or edited by the percent are found",
+                "edits of a few replies; how often it was run; its training data",
+            ),
+            (3, "everything asked again", "as level 2, for every reply", "how often it was run; its training data"),
+        ],
+        columns=["Level", "What was done", "What it shows", "What it does not"],
+    ),
+    "Levels of verification",
 )
