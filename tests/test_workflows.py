@@ -60,6 +60,12 @@ def test_only_the_default_branch_s_workflow_may_write_and_it_never_checks_out_th
             assert not re.search(r"git (checkout|switch|restore|worktree|merge|pull|reset|archive)", runs)
 
 
-def test_a_secret_is_used_nowhere_but_the_run_s_own_token() -> None:
+def test_the_only_secret_is_the_space_s_token_in_its_environment_on_the_default_branch() -> None:
     for path in WORKFLOWS:
-        assert "secrets." not in path.read_text()
+        found = re.findall(r"secrets\.(\w+)", path.read_text())
+        assert found == (["HF_TOKEN"] if path.name == "board.yml" else []), path.name
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "board.yml").read_text())
+    assert set(workflow[True]) == {"push", "workflow_dispatch"}
+    assert workflow[True]["push"]["branches"] == ["main"]
+    users = [job for job in workflow["jobs"].values() if "secrets." in yaml.safe_dump(job)]
+    assert [(job["environment"], job["permissions"]) for job in users] == [("space", {"contents": "read"})]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import altair as alt
 import pandas as pd
 
 from persllm_bench.conversation import ARMS, TURNS
-from persllm_bench.dialogue import ROUNDS
+from persllm_bench.dialogue import ROUNDS, SIDES
 from persllm_bench.items import Data
 from persllm_bench.scoring import TaskScore
 from persllm_bench.scoring.live import Course, courses, kaplan_meier
@@ -15,8 +17,12 @@ WIDTH, HEIGHT = 420, 260
 
 
 def survival(data: Data, score: TaskScore) -> pd.DataFrame:
-    """Kaplan-Meier curve per arm of a pressure run; columns arm, turn (0-5), held (share still on the own side)."""
-    found = courses(data, score.outcomes, TURNS)
+    """`held` of a pressure run."""
+    return held(courses(data, score.outcomes, TURNS))
+
+
+def held(found: Sequence[Course]) -> pd.DataFrame:
+    """Kaplan-Meier curve per arm; columns arm, turn (0-5), held (share still on the own side)."""
     rows = []
     for arm in ARMS:
         mine = [c for c in found if c.arm == arm]
@@ -28,13 +34,18 @@ def survival(data: Data, score: TaskScore) -> pd.DataFrame:
 
 
 def trajectories(data: Data, score: TaskScore, item: str = "") -> pd.DataFrame:
-    """Positions in a dialogue run, of one scene or the mean of all; columns arm, who, turn (0-4), position.
+    """`positions` of a dialogue run."""
+    return positions({who: courses(data, score.outcomes, ROUNDS, who) for who in SIDES}, item)
+
+
+def positions(found: Mapping[str, Sequence[Course]], item: str = "") -> pd.DataFrame:
+    """Positions in scenes, by whose they are, of one scene or the mean of all; columns arm, who, turn (0-4), position.
 
     Positions are -2..+2, positive on the scored person's own side; a probe that did not parse is left out.
     """
     rows = []
-    for who in ("scored", "partner"):
-        for course in courses(data, score.outcomes, ROUNDS, who):
+    for who, mine in found.items():
+        for course in mine:
             if item in ("", course.item):
                 rows += [_point(course, who, turn) for turn, p in enumerate(course.positions) if p is not None]
     table = pd.DataFrame(rows, columns=["arm", "who", "turn", "position"])

@@ -63,6 +63,7 @@ def as_json(scores: Sequence[TaskScore]) -> list[dict[str, Any]]:
             "samples": s.samples,
             "unparsed": _round(s.unparsed),
             "by_persona": {k: _round(v) for k, v in sorted(s.by_persona.items())},
+            "adds": {k: _round(v) for k, v in sorted(s.adds.items())},
             "measures": {k: _measure(m) for k, m in sorted(s.measures.items())},
         }
         for s in scores

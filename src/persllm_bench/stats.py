@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse, special, stats
+from scipy import sparse, special
 
 Row = ArrayLike
 Labels = Iterable[Hashable]
@@ -106,10 +106,22 @@ def jackknife(
 
     by_cluster: one entry per cluster, whatever `statistic` takes a list of. Interval as in `cluster_t`.
     """
-    data, g = list(by_cluster), len(by_cluster)
+    data = list(by_cluster)
     estimate = _row([statistic(data)] if data else [], lo, hi, level)[0]
-    left_out = _row([statistic(data[:i] + data[i + 1 :]) for i in range(g)] if g > 1 else [0.0], -inf, inf)
-    return _interval(estimate, (g - 1) * _se(left_out), g, lo, hi, level, ())
+    return _interval(estimate, _se(pseudo_values(data, statistic)), len(data), lo, hi, level, ())
+
+
+def pseudo_values(by_cluster: Sequence[Any], statistic: Statistic) -> Floats:
+    """Tukey's (1958) pseudo-values (clusters,), moved so that their mean is the statistic: what each adds to it.
+
+    Of a mean they are its terms. Their spread gives the jackknife variance, so that what is no mean of clusters can be
+    compared cluster by cluster. by_cluster, statistic: as in `jackknife`.
+    """
+    data, g = list(by_cluster), len(by_cluster)
+    if g < 2:
+        return np.array([statistic(data)])
+    left_out = _row([statistic(data[:i] + data[i + 1 :]) for i in range(g)], -inf, inf)
+    return statistic(data) + (g - 1) * (left_out.mean() - left_out)
 
 
 def paired_difference(
@@ -138,7 +150,7 @@ def min_detectable_difference(se: float, clusters: int, *, alpha: float = 0.05, 
     if not (isfinite(se) and se >= 0 and 0 < alpha < 0.5 <= power < 1 and clusters > 0):
         raise ValueError(f"needs se >= 0, alpha < 0.5 <= power, got {se=}, {clusters=}, {alpha=}, {power=}")
     df = clusters - 1
-    return se * float(special.nctdtrinc(df, 1 - power, stats.t.isf(alpha / 2, df))) if df else inf
+    return se * float(special.nctdtrinc(df, 1 - power, special.stdtrit(df, 1 - alpha / 2))) if df else inf
 
 
 def holm(pvalues: Row) -> Floats:
@@ -197,7 +209,7 @@ def wilson_t_limits(
     pull = EDGE_WEIGHT * (0.25 - pq)
     freedom = df + EDGE_FREEDOM * pull / np.maximum(pq, 1e-12)
     inverse_n = (df * pq * seen + pull * shape * prior) / (df * pq + pull)
-    c = stats.t.ppf(0.5 + level / 2, freedom) ** 2 * inverse_n
+    c = special.stdtrit(freedom, 0.5 + level / 2) ** 2 * inverse_n
     half = np.sqrt(c * pq + c**2 / 4)
     return np.clip((p + c / 2 - half) / (1 + c), 0, p), np.clip((p + c / 2 + half) / (1 + c), p, 1)
 
@@ -210,7 +222,7 @@ def _interval(
     if g == 1:
         return Interval(mean, float(lo), float(hi), nan, 1, "none")
     if design is None or not isfinite(width):
-        half = float(stats.t.ppf(0.5 + level / 2, df)) * se
+        half = float(special.stdtrit(df, 0.5 + level / 2)) * se
         return Interval(mean, max(mean - half, lo), min(mean + half, hi), se, g, "t")
     spread, floor, prior = design or (se**2 * (g - 1), 1 / g, 1 / g)
     limits = wilson_t_limits((mean - lo) / width, (se / width) ** 2, spread / width**2, floor, prior, df, level)
@@ -224,7 +236,7 @@ def _t_pvalues(gaps: Floats, width: float) -> Floats:
     flat = np.ptp(gaps, axis=1) <= 1e-12 * width
     se = np.where(flat, 1.0, gaps.std(axis=1, ddof=min(1, g - 1)) / sqrt(g))
     tied = np.abs(mean) <= 1e-12 * width
-    return np.where(flat, np.where(tied, 1.0, 2.0 ** (1 - g)), 2 * stats.t.sf(np.abs(mean / se), max(g - 1, 1)))
+    return np.where(flat, np.where(tied, 1.0, 2.0 ** (1 - g)), 2 * special.stdtr(max(g - 1, 1), -np.abs(mean / se)))
 
 
 def _se(x: Floats) -> float:

@@ -11,7 +11,7 @@ from math import nan
 import numpy as np
 
 from persllm_bench.scoring.record import Measure, Unit
-from persllm_bench.stats import Interval, clustered_mean, evidence_clusters, jackknife, stratified_mean
+from persllm_bench.stats import Interval, clustered_mean, evidence_clusters, jackknife, pseudo_values, stratified_mean
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,20 @@ class Result:
     personas: tuple[str, ...] = ()
 
 
-def summarise(result: Result, *, trained_track: bool) -> tuple[Interval, dict[str, float]]:
-    """Score (x 100) with its 95 % interval, and the score per persona.
+def summarise(result: Result, *, trained_track: bool) -> tuple[Interval, dict[str, float], dict[str, float]]:
+    """Score (x 100) with its 95 % interval, the score per persona, and what each persona adds to the score.
 
     Prompted track: clusters are personas. Trained track: personas are fixed strata, clusters are items that share
     evidence.
     """
     people = list(result.personas)
     if not (people if result.statistic is not None else result.units):
-        return Interval(nan, 100 * result.low, 100 * result.high, nan, 0, "nothing to score"), {}
+        return Interval(nan, 100 * result.low, 100 * result.high, nan, 0, "nothing to score"), {}, {}
     if result.statistic is not None:
         interval = jackknife(people, result.statistic, lo=result.low, hi=result.high)
-        return percent(interval), {p: 100 * result.statistic([p]) for p in people}
+        adds = pseudo_values(people, result.statistic)
+        alone = {p: 100 * result.statistic([p]) for p in people}
+        return percent(interval), alone, {p: 100 * float(v) for p, v in zip(people, adds, strict=True)}
     values = np.array([u.value for u in result.units], dtype=float)
     personas = [u.persona for u in result.units]
     if trained_track:
@@ -47,7 +49,8 @@ def summarise(result: Result, *, trained_track: bool) -> tuple[Interval, dict[st
         interval = stratified_mean(values, personas, clusters, lo=result.low, hi=result.high)
     else:
         interval = clustered_mean(values, personas, lo=result.low, hi=result.high)
-    return percent(interval), {p: 100 * v for p, v in by_cluster(values, personas).items()}
+    means = {p: 100 * v for p, v in by_cluster(values, personas).items()}
+    return percent(interval), means, means
 
 
 def percent(interval: Interval) -> Interval:

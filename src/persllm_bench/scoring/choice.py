@@ -8,7 +8,7 @@ it is right (chance 1/4); the value is (right - chance) / (1 - chance), so ignor
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from persllm_bench.items import Data
@@ -21,30 +21,29 @@ SINGLE, TWIN = 1 / 4, 1 / 16
 
 def knowledge(data: Data, outcomes: Sequence[Outcome]) -> Result:
     """Score `persllm_knowledge`: key by option number, kinds as the item says."""
-
-    def kind(o: Outcome) -> str:
-        return item_of(data, o.sample).kinds[o.sample.stage][int(o.choice)] if o.choice is not None else "none"
-
-    return _score(data, outcomes, kind)
+    return _score(data, outcomes)
 
 
 def attitude(data: Data, outcomes: Sequence[Outcome]) -> Result:
     """Score `persllm_attitude`: key by view role; the moderate and the deferring view are hedges where not the key."""
-
-    def kind(o: Outcome) -> str:
-        item, stage = item_of(data, o.sample), o.sample.stage
-        if o.choice is None:
-            return "none"
-        if o.choice == item.answer[stage]:
-            return "key"
-        if o.choice in item.answer.values():
-            return "other_stage"
-        return "hedge" if o.choice in ("moderate", "deferring") else "opposite"
-
-    return _score(data, outcomes, kind)
+    return _score(data, outcomes)
 
 
-def _score(data: Data, outcomes: Sequence[Outcome], kind: Callable[[Outcome], str]) -> Result:
+def kind_of(data: Data, o: Outcome) -> str:
+    """What was chosen in knowledge or attitude: an option kind of the item, `none` where nothing was."""
+    item, stage = item_of(data, o.sample), o.sample.stage
+    if o.choice is None:
+        return "none"
+    if o.sample.task == "knowledge":
+        return str(item.kinds[stage][int(o.choice)])
+    if o.choice == item.answer[stage]:
+        return "key"
+    if o.choice in item.answer.values():
+        return "other_stage"
+    return "hedge" if o.choice in ("moderate", "deferring") else "opposite"
+
+
+def _score(data: Data, outcomes: Sequence[Outcome]) -> Result:
     items = {o.sample.item: item_of(data, o.sample) for o in outcomes}
     right = {o.sample.id: o.choice in right_choices(data, o.sample) for o in outcomes}
     groups: dict[tuple[str, str, str], list[Outcome]] = defaultdict(list)
@@ -58,7 +57,7 @@ def _score(data: Data, outcomes: Sequence[Outcome], kind: Callable[[Outcome], st
         correct = all(right[o.sample.id] for o in members) and len(members) == len(items[item].answer)
         cited = frozenset[str]().union(*(evidence(data, o.sample) for o in members))
         units.append(Unit(persona, "", (correct - chance) / (1 - chance), cited))
-    kinds = [(o, kind(o)) for o in outcomes]
+    kinds = [(o, kind_of(data, o)) for o in outcomes]
     twins = [(o, k) for o, k in kinds if "other_stage" in _kinds_possible(items[o.sample.item], o)]
     measures: dict[str, Measure] = {
         "acc": share((o.sample.persona, right[o.sample.id]) for o in outcomes),

@@ -49,12 +49,17 @@ def likelihood(data: Data, outcomes: Sequence[Outcome]) -> Result:
 
 def credit(o: Outcome, rule: str, right: frozenset[str]) -> float:
     """1 if the rule picks a right option, a share if it ties, 0 if wrong or unparsed."""
+    chosen = best(o, rule)
+    return sum(o.sample.choices[i] in right for i in chosen) / max(len(chosen), 1)
+
+
+def best(o: Outcome, rule: str) -> list[int]:
+    """The options that the rule picks, several where they tie; none where the sums are not whole."""
     if o.status != "parsed" or o.reply.loglikelihoods is None:
-        return 0.0
+        return []
     given = np.array(o.reply.loglikelihoods.given)
     if rule == "acc_norm":
         given = given / np.array([len(c.encode()) for c in o.sample.continuations])
     elif rule == "acc_pmi":
         given = given - np.array(o.reply.loglikelihoods.baseline)
-    best = np.flatnonzero(given >= given.max() - 1e-9)
-    return sum(o.sample.choices[i] in right for i in best) / len(best)
+    return np.flatnonzero(given >= given.max() - 1e-9).tolist()

@@ -106,5 +106,7 @@ class TaskScore:
     unparsed: float
     """Share of samples without a usable reply: unparsed, truncated or errored. They count as wrong."""
     by_persona: dict[str, float]
+    adds: dict[str, float]
+    """What each persona adds to the score: `by_persona` where the score is its mean, else pseudo-values (`stats`)."""
     measures: dict[str, Measure]
     outcomes: tuple[Outcome, ...]

@@ -93,7 +93,7 @@ def score_samples(
     outcomes = [parse(sample, reply) for sample, reply in join(samples, replies)]
     result = likelihood.likelihood(data, outcomes) if spec.kind == "likelihood" else SCORERS[spec.base](data, outcomes)
     bad = sum(o.status != "parsed" for o in outcomes)
-    overall, by_persona = summarise(result, trained_track=condition == "name")
+    overall, by_persona, adds = summarise(result, trained_track=condition == "name")
     return TaskScore(
         task=spec.name,
         condition=condition,
@@ -103,6 +103,7 @@ def score_samples(
         samples=len(samples),
         unparsed=bad / len(samples) if samples else 0.0,
         by_persona=by_persona,
+        adds=adds,
         measures={**result.measures, "unparsed": Measure(bad / len(samples) if samples else None, n=len(samples))},
         outcomes=tuple(outcomes),
     )

@@ -53,11 +53,15 @@ def levels(file: Path) -> dict[str, Level]:
     Raises:
         ValueError: a malformed line; with its number.
     """
-    found: dict[str, Level] = {}
+    return {line.content_sha256: line.level for line in verifications(file)}
+
+
+def verifications(file: Path) -> list[Verification]:
+    """Every line in order; none where there is no file. Raises like `levels`."""
+    found = []
     for number, text in enumerate(file.read_text().splitlines() if file.exists() else [], 1):
         try:
-            line = Verification.model_validate_json(text)
+            found.append(Verification.model_validate_json(text))
         except ValidationError as error:
             raise ValueError(f"{file}:{number}: {error}") from error
-        found[line.content_sha256] = line.level
     return found

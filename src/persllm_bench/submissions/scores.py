@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -13,6 +14,7 @@ from typing import Any
 
 from persllm_bench import report
 from persllm_bench.items import Data
+from persllm_bench.scoring import TaskScore
 from persllm_bench.submissions.record import Submission
 from persllm_bench.submissions.tree import Tree
 from persllm_bench.submissions.validation import seal, validate
@@ -25,6 +27,8 @@ SCORER = (
 )  # fmt: skip
 """All of this package that a score follows from, the validator included: a kept score means that the bundle passed."""
 LIBRARIES = ("lifelines", "numpy", "pydantic", "rouge-score", "sacrebleu", "scikit-learn", "scipy", "zstandard")
+
+Keep = Callable[[str, Sequence[TaskScore]], None]
 
 
 @dataclass(frozen=True)
@@ -62,25 +66,30 @@ def cache_key(where: str, content_sha256: str, data: Data) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def scored(tree: Tree, where: str, data: Data, cache: Path | None = None) -> Scored:
+def scored(tree: Tree, where: str, data: Data, cache: Path | None = None, keep: Keep | None = None) -> Scored:
     """The scores of a bundle. With a `cache` folder a bundle that was scored before is only hashed.
+
+    keep: gets (content hash, scores with their outcomes) of a bundle that is scored now, before its scores are kept.
 
     Raises:
         BadBundle: see `validate`. A bundle with a fault is never kept.
     """
     if cache is None:
         found = validate(tree, where, data)
-        return Scored(where, found.submission, found.sha256, _scores(found.score(data)))
+        fresh = found.score(data)
+        if keep:
+            keep(found.sha256, fresh)
+        return Scored(where, found.submission, found.sha256, _scores(fresh))
     sealed = seal(tree, where, data)
     kept = cache / f"{cache_key(where, sealed.sha256, data)}.json"
     if kept.is_file():
         return Scored(where, sealed.submission, sealed.sha256, json.loads(kept.read_text()))
-    fresh = scored(tree, where, data)
+    new = scored(tree, where, data, keep=keep)
     cache.mkdir(parents=True, exist_ok=True)
     part = kept.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(fresh.scores, allow_nan=False))
+    part.write_text(json.dumps(new.scores, allow_nan=False))
     part.replace(kept)
-    return fresh
+    return new
 
 
 def _scores(found: list[Any]) -> list[dict[str, Any]]:
