@@ -25,6 +25,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 bench: $(VENV)/.installed
 	$(BIN)/persllm-bench run --model $(MINI) --tasks 'persllm-quick_*' --condition profile,none --output $(RESULTS)/mini-quick
 	$(BIN)/persllm-bench run --model $(MINI) --tasks 'persllm-ll_*' --condition name --output $(RESULTS)/mini-quick
+	$(BIN)/persllm-bench judge $(RESULTS)/mini-quick/profile --judge $(MINI) --tasks persllm-quick_open --quick --calibration $(RESULTS)/mini-quick/profile
 	$(BIN)/persllm-bench table $(RESULTS)/mini-quick
 	rm -rf $(RESULTS)/submissions
 	$(BIN)/persllm-bench pack $(RESULTS)/mini-quick --meta reference_models/mini/submission.yaml --run quick --output $(RESULTS)/submissions

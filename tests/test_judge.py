@@ -60,9 +60,10 @@ def test_an_oracle_is_perfect_and_passes_the_gate(data: Data, samples: list[Samp
         (policies.constant(1, policies.error_in(1, "style")), 0.0),
         (policies.coin(), 0.5),
         (policies.length(), 1.0),
+        (policies.length(longer_is_better=False), 1.0),
         (policies.keyword(), 1.0),
     ],
-    ids=["lets all through", "finds an error in all", "coin", "length", "keyword"],
+    ids=["lets all through", "finds an error in all", "coin", "length", "shortness", "keyword"],
 )
 def test_who_judges_nothing_fails_the_gate(data: Data, samples: list[Sample], judge: Judge, swap: float) -> None:
     found = scored(data, samples, judge)

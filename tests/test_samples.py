@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import pytest
 
@@ -50,16 +52,24 @@ def test_the_quick_slice_is_part_of_the_task_and_within_its_cap(data: Data, base
 
 
 def test_the_quick_slices_with_their_control_fit_the_budget_of_a_short_run(data: Data) -> None:
-    letters = tokens = 0
+    letters = tokens = ratings = 0
     for spec in (t for t in TASKS.values() if t.quick):
         asked = Settings().asked(spec.name)
         calls = [*asked.samples]
         for talk in asked.conversations:
             calls += talk.samples(defaultdict(lambda: "x"))
         letters += sum(bool(s.choices) for s in calls)
-        tokens += sum(s.max_tokens for s in calls if not s.choices)
+        tokens += sum(s.max_tokens for s in calls if not s.choices and s.rated is None)
+        ratings += sum(s.rated is not None for s in calls)
     assert 2 * letters <= 900
     assert 2 * tokens <= 12_000
+    assert ratings <= 12
+
+
+def test_the_short_run_writes_few_tokens(quick_runs: dict[str, Path]) -> None:
+    rows = [json.loads(line) for line in (quick_runs["lm-eval"] / "profile" / "usage.jsonl").read_text().splitlines()]
+    assert {row["task"] for row in rows} == {name for name, t in TASKS.items() if t.quick}
+    assert 2 * sum(row["tokens"]["generated"] for row in rows) <= 12_000
 
 
 def test_profile_shows_the_whole_dossier_and_name_none_of_it(data: Data) -> None:

@@ -51,14 +51,15 @@ def coin(seed: int = 0) -> Judge:
     return judge
 
 
-def length(words: int = 84) -> Judge:
-    """Longer is better: a reply below so many words has an error, and the longest option is right."""
+def length(words: int = 84, *, longer_is_better: bool = True) -> Judge:
+    """A reply of fewer words than that has an error, and the longest option is right; or the other way round."""
 
     def judge(s: Sample) -> str:
         if s.rated is None:
-            return LETTERS[max(range(len(s.options)), key=lambda i: (len(s.options[i]), s.options[i]))]
-        long = sum(len(line.split()) for line in _rated(s)) >= words
-        return as_text(FAITHFUL if long or not s.rated else error_in(s.rated, "style"))
+            best = max if longer_is_better else min
+            return LETTERS[best(range(len(s.options)), key=lambda i: (len(s.options[i]), s.options[i]))]
+        fine = (sum(len(line.split()) for line in _rated(s)) >= words) == longer_is_better
+        return as_text(FAITHFUL if fine or not s.rated else error_in(s.rated, "style"))
 
     return judge
 
