@@ -455,3 +455,18 @@ def test_reading_a_board_loads_no_harness_and_no_scorer() -> None:
         "lifelines",
     }
     assert "persllm_bench.faces" not in done.stdout
+
+
+def test_without_the_extra_the_other_commands_work_and_the_board_says_what_to_install(tmp_path: Path) -> None:
+    loaded = "import sys, persllm_bench.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert not {m.split(".")[0] for m in done.stdout.split()} & {"pandas", "altair", "jinja2", "streamlit"}
+    missing = "import sys; sys.modules['pandas'] = None; from persllm_bench.cli import app; app()"
+    command = [sys.executable, "-c", missing]
+    listed = subprocess.run([*command, "tasks", "--json"], capture_output=True, text=True)
+    assert listed.returncode == 0, listed.stderr
+    refused = subprocess.run(
+        [*command, "board", str(tmp_path), "--output", str(tmp_path / "d")], capture_output=True, text=True
+    )
+    assert refused.returncode == 2
+    assert "pip install 'persllm-bench[leaderboard]'" in refused.stderr
