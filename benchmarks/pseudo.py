@@ -3,8 +3,8 @@
 python benchmarks/pseudo.py [--draws 2000]
 
 One model holds on all items of a persona or on none, the other decides on each item anew; both hold under pressure and
-sham, and move under valid arguments, with the same probability. Compared persona by persona with J of each persona alone,
-and with what each persona adds to J (`stats.pseudo_values`).
+sham, and move under valid arguments, with the same probability. Compared persona by persona with J of each persona
+alone, and with what each persona adds to J (`stats.pseudo_values`).
 """
 
 from __future__ import annotations

@@ -371,6 +371,26 @@ def test_without_one_step_exchange_a_board_is_replaced_too(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "none"]
 
 
+def test_a_bundle_that_breaks_the_scorer_costs_its_row_only(
+    root: Path, small: Data, tmp_path: Path, monkeypatch
+) -> None:
+    from persllm_bench.board import builder
+
+    def broken(tree, where: str, *rest):
+        if "steady" in where:
+            raise KeyError("unheard of")
+        return builder_scored(tree, where, *rest)
+
+    builder_scored = builder.scored
+    monkeypatch.setattr(builder, "scored", broken)
+    shutil.copytree(root / "submissions", tmp_path / "submissions")
+    built = build(tmp_path / "submissions", small, tmp_path / "data", root / "cache")
+    assert built.entries == 4
+    (notice,) = [n for n in built.notices if n["where"] != CORRUPT]
+    assert notice["faults"] == ["KeyError: 'unheard of'"]
+    assert "lab/steady" not in set(Board(tmp_path / "data").entries()["model"])
+
+
 def test_what_is_no_board_is_not_replaced(small: Data, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "letter.txt").write_text("dear")
