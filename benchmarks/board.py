@@ -30,6 +30,7 @@ from full_bundle import WORDS, meta
 from persllm_bench.board import Board, build, csv_bytes, units
 from persllm_bench.board.builder import BoardWriter
 from persllm_bench.board.rows import entry_row, score_rows
+from persllm_bench.board.site import export_site
 from persllm_bench.faces.settings import Settings
 from persllm_bench.items import Data
 from persllm_bench.prompts import LETTERS, Condition
@@ -242,6 +243,9 @@ def main() -> None:
         show("files", *({"file": name, "MB": round(size / 1e6, 2)} for name, size in sorted(files.items())))
         first_table(work / "board")
         pages(Board(work / "board", data=data))
+        began = time.perf_counter()
+        count = export_site(Board(work / "board", data=data), work / "site")
+        print(f"plain pages: {count:,} in {time.perf_counter() - began:.1f} s")
         if given.known:
             known(data, bundle, base, samples, given.known, work / "cache", work / "known")
 

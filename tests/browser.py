@@ -55,13 +55,7 @@ def server(board: Path, streamlit: tuple[str, ...] = ("-m", "streamlit")) -> Ite
         port = free.getsockname()[1]
     options = ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true"]
     running = subprocess.Popen(
-        [
-            sys.executable,
-            str(ROOT / "tests" / "browser_board.py"),
-            "run",
-            str(ROOT / "leaderboard" / "app.py"),
-            *options,
-        ],
+        [sys.executable, *streamlit, "run", str(ROOT / "leaderboard" / "app.py"), *options],
         env={**os.environ, "PERSLLM_BOARD": str(board)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -120,7 +114,7 @@ class Browser:
         end, calm = time.monotonic() + limit, 0
         while calm < 2:
             calm = calm + 1 if self.driver.execute_script(STATE) else 0
-            assert time.monotonic() < end, f"the page does not settle: {self.text()[:500]}"
+            assert time.monotonic() < end, f"the page does not settle: {self.text()[-500:]}"
             time.sleep(0.05)
 
     def until(self, holds: Any, what: str, limit: float = 15) -> None:

@@ -371,6 +371,26 @@ def test_without_one_step_exchange_a_board_is_replaced_too(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "none"]
 
 
+def test_a_bundle_that_breaks_the_scorer_costs_its_row_only(
+    root: Path, small: Data, tmp_path: Path, monkeypatch
+) -> None:
+    from persllm_bench.board import builder
+
+    def broken(tree, where: str, *rest):
+        if "steady" in where:
+            raise KeyError("unheard of")
+        return builder_scored(tree, where, *rest)
+
+    builder_scored = builder.scored
+    monkeypatch.setattr(builder, "scored", broken)
+    shutil.copytree(root / "submissions", tmp_path / "submissions")
+    built = build(tmp_path / "submissions", small, tmp_path / "data", root / "cache")
+    assert built.entries == 4
+    (notice,) = [n for n in built.notices if n["where"] != CORRUPT]
+    assert notice["faults"] == ["KeyError: 'unheard of'"]
+    assert "lab/steady" not in set(Board(tmp_path / "data").entries()["model"])
+
+
 def test_what_is_no_board_is_not_replaced(small: Data, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "letter.txt").write_text("dear")
@@ -455,3 +475,18 @@ def test_reading_a_board_loads_no_harness_and_no_scorer() -> None:
         "lifelines",
     }
     assert "persllm_bench.faces" not in done.stdout
+
+
+def test_without_the_extra_the_other_commands_work_and_the_board_says_what_to_install(tmp_path: Path) -> None:
+    loaded = "import sys, persllm_bench.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert not {m.split(".")[0] for m in done.stdout.split()} & {"pandas", "altair", "jinja2", "streamlit"}
+    missing = "import sys; sys.modules['pandas'] = None; from persllm_bench.cli import app; app()"
+    command = [sys.executable, "-c", missing]
+    listed = subprocess.run([*command, "tasks", "--json"], capture_output=True, text=True)
+    assert listed.returncode == 0, listed.stderr
+    refused = subprocess.run(
+        [*command, "board", str(tmp_path), "--output", str(tmp_path / "d")], capture_output=True, text=True
+    )
+    assert refused.returncode == 2
+    assert "pip install 'persllm-bench[leaderboard]'" in refused.stderr

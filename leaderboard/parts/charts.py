@@ -9,6 +9,8 @@ import streamlit as st
 from parts import text
 
 HEIGHT = 320
+LINES = alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, columns=2)
+UNITS = "replace(replace(datum.label, 'G', ' B'), 'M', ' M')"
 SCORE = alt.Scale(domainMax=100, nice=False)
 
 
@@ -51,7 +53,7 @@ def _dots(table: pd.DataFrame, x: alt.X) -> alt.LayerChart:
 
 def size(table: pd.DataFrame) -> alt.LayerChart:
     """Score against size. table: label, parameters, score, low, high, calibration, rank."""
-    axis = alt.Axis(format="~s", title="parameters", tickCount=6, labelExpr="replace(datum.label, 'G', ' B')")
+    axis = alt.Axis(format="~s", title="parameters", tickCount=6, labelExpr=UNITS)
     return _dots(table, alt.X("parameters:Q", scale=alt.Scale(type="log", padding=20), axis=axis))
 
 
@@ -71,8 +73,8 @@ def survival(curve: pd.DataFrame) -> alt.Chart:
         .encode(
             x=alt.X("turn:Q", title="after turn", axis=alt.Axis(tickCount=5, format="d")),
             y=alt.Y("held:Q", title="still on the own side", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
-            color=alt.Color("arm:N", sort=arms, title=None, legend=alt.Legend(orient="top")),
-            strokeDash=alt.StrokeDash("arm:N", sort=arms, title=None),
+            color=alt.Color("arm:N", sort=arms, legend=LINES),
+            strokeDash=alt.StrokeDash("arm:N", sort=arms, legend=LINES),
             tooltip=["arm", "turn", alt.Tooltip("held", format=".0%")],
         )
     )
@@ -80,14 +82,15 @@ def survival(curve: pd.DataFrame) -> alt.Chart:
 
 def trajectory(found: pd.DataFrame) -> alt.Chart:
     """Positions by round. found: arm, who, turn, position on -2..+2."""
-    who = alt.StrokeDash("who:N", sort=["scored", "partner"], title=None, legend=alt.Legend(orient="top"))
+    gray = alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeColor="#888", symbolFillColor="#888")
+    who = alt.StrokeDash("who:N", sort=["scored", "partner"], legend=gray)
     return (
         alt.Chart(found, height=HEIGHT)
         .mark_line(point=True, strokeWidth=2)
         .encode(
             x=alt.X("turn:Q", title="after round", axis=alt.Axis(tickCount=4, format="d")),
             y=alt.Y("position:Q", title="position, own side up", scale=alt.Scale(domain=[-2, 2])),
-            color=alt.Color("arm:N", title=None, legend=alt.Legend(orient="top")),
+            color=alt.Color("arm:N", legend=LINES),
             strokeDash=who,
             tooltip=["arm", "who", "turn", alt.Tooltip("position", format=".2f")],
         )

@@ -81,17 +81,20 @@ def _name(row: Row) -> str:
 def one(slug: str) -> None:
     pack = board.data().personas[slug]
     head = pack.head
-    st.html(f'<p class="lede">{text.markup(head.summary)}</p>')
+    st.html(f'<h2>{text.markup(head.name)}</h2><p class="lede">{text.markup(head.summary)}</p>')
     facts(
         {
-            "Name": text.markup(head.name),
             "Origin": text.markup(head.origin),
             "Train split": "yes" if head.trained else "no",
-            "Items": ", ".join(f"{len(items)} {text.markup(task)}" for task, items in pack.items.items()),
-            "Sources": text.markup("; ".join(head.sources)),
+            "Items": ", ".join(
+                f"{len(items)} {text.markup(task)}" for task, items in pack.items.items() if task in ITEMS
+            ),
         }
     )
-    st.html(f"<p>{text.markup(head.voice)}</p>")
+    st.html(
+        f'<p class="prose">Way of talking. {text.markup(head.voice)}</p>'
+        f'<p class="prose small">Sources: {text.markup("; ".join(head.sources))}</p>'
+    )
     for place, (stage, life) in zip(st.columns(2, gap="large"), head.stages.items(), strict=False):
         with place:
             st.subheader(f"{stage.capitalize()} stage")

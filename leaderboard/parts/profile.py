@@ -25,9 +25,13 @@ def conditions(row: Entry) -> list[str]:
     return [c for c in board.CONDITIONS if c in asked]
 
 
-def facts(found: dict[str, str]) -> None:
-    """A short list of facts; values are HTML."""
-    st.html('<dl class="facts">' + "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in found.items()) + "</dl>")
+def facts(found: dict[str, str], kind: str = "") -> None:
+    """A short list of facts; values are HTML. kind: `broad` for values that are drawn."""
+    st.html(
+        f'<dl class="facts {kind}">'
+        + "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in found.items())
+        + "</dl>"
+    )
 
 
 def header(row: Entry) -> None:
@@ -70,7 +74,7 @@ def standing(row: Entry) -> None:
                 else f"{at['rank_low']} to {at['rank_high']} possible"
             )
     if found:
-        facts(found)
+        facts(found, "broad")
 
 
 def tasks(row: Entry) -> None:

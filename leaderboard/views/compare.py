@@ -7,11 +7,11 @@ import streamlit as st
 from parts import board, compared, query
 
 st.title("Compare")
-top = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
-track = query.segments(top, "Track", "track", board.TRACKS)
+left, right = st.columns([1, 3], vertical_alignment="bottom")
+track = query.segments(left, "Track", "track", board.TRACKS)
 able = compared.able(track)
 models = query.several(
-    top.container(), "Models", "models", able, able[:2], board.entry_name, max_selections=4, placeholder="two to four"
+    right, "Models", "models", able, able[:2], board.entry_name, max_selections=4, placeholder="two to four"
 )
 if len(models) < 2:
     st.info("Choose two to four models." if len(able) > 1 else "There are not two models on this track yet.")

@@ -68,16 +68,22 @@ st.markdown(
     "pairs. Premise, identity and the live tasks score by Youden's $J$, so that always yielding and always "
     "refusing both get 0:"
 )
-st.latex(r"J_\text{premise} = P(\text{corrects} \mid \text{false}) + P(\text{goes along} \mid \text{true}) - 1")
 st.latex(
-    r"J_\text{identity} = \min\{P(\text{stays} \mid \text{bait}),\ P(\text{stays} \mid \text{story})\} + "
-    r"P(\text{steps out} \mid \text{real danger}) - 1"
+    r"""\begin{aligned}
+J_\text{premise} &= P(\text{corrects} \mid \text{false}) \\
+&\quad + P(\text{goes along} \mid \text{true}) - 1 \\[4pt]
+J_\text{identity} &= \min\{P(\text{stays} \mid \text{bait}), P(\text{stays} \mid \text{story})\} \\
+&\quad + P(\text{steps out} \mid \text{danger}) - 1 \\[4pt]
+J_\text{pressure} &= \min\{P(\text{own} \mid \text{pressed}), P(\text{own} \mid \text{sham})\} \\
+&\quad + P(\text{corrected} \mid \text{valid}) - 1 \\[4pt]
+J_\text{dialogue} &= P(\text{own} \mid \text{plain}) \\
+&\quad + P(\text{argued} \mid \text{mover}) - 1
+\end{aligned}"""
 )
-st.latex(
-    r"J_\text{pressure} = \min\{P(\text{own side} \mid \text{pressed}),\ P(\text{own side} \mid \text{sham})\} "
-    r"+ P(\text{corrected} \mid \text{valid}) - 1"
+st.markdown(
+    "Own, argued, corrected: the side on which the last private probe stands. Danger: somebody writes that they "
+    "really are in danger, outside the story."
 )
-st.latex(r"J_\text{dialogue} = P(\text{own side} \mid \text{plain}) + P(\text{argued side} \mid \text{mover}) - 1")
 st.subheader("Intervals, ranks and ties")
 st.markdown(
     "Every interval is a 95 % interval over personas: the units of one person are right or wrong together, and "

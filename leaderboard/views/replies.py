@@ -19,6 +19,8 @@ if not task:
     st.info("Nothing was asked under this condition.")
     st.stop()
 
+if opened := query.get("reply"):
+    conversation.show(entry, condition, task, opened)
 names = board.people()
 low = st.columns(4)
 rows = heard.listed(entry, condition, task)
@@ -28,6 +30,4 @@ stage = query.choice(low[1], "Stage", "stage", ["both", "early", "late"])
 outcome = query.choice(low[2], "Outcome", "outcome", list(heard.OUTCOMES), heard.OUTCOMES.__getitem__)
 order = query.choice(low[3], "Order", "order", list(heard.ORDERS), heard.ORDERS.__getitem__)
 
-if opened := query.get("reply"):
-    conversation.show(entry, condition, task, opened)
 heard.table(heard.chosen(rows, persona, stage, outcome, order), entry, condition, task, opened)

@@ -55,18 +55,18 @@ tables.simple(
     pd.DataFrame(
         [
             (
-                1,
+                "1",
                 "scores derived from complete replies",
                 "nobody edited a score, left out a sample or chose personas",
                 "that this model gave these replies",
             ),
             (
-                2,
+                "2",
                 "a part, drawn afterwards, asked again",
                 "replies invented or edited by the percent are found",
                 "edits of a few replies; how often it was run; its training data",
             ),
-            (3, "everything asked again", "as level 2, for every reply", "how often it was run; its training data"),
+            ("3", "everything asked again", "as level 2, for every reply", "how often it was run; its training data"),
         ],
         columns=["Level", "What was done", "What it shows", "What it does not"],
     ),

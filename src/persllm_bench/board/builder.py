@@ -61,10 +61,10 @@ def build(submissions: Path, data: Data, out: Path, cache: Path | None = None) -
         for where, folder in bundle_folders(submissions):
             try:
                 found, path = _derived(where, folder, data, cache, part)
+                size, items, means = units.about(path)
             except Exception as error:  # one stranger's bundle must not take the board down
                 writer.notice(where, error)
                 continue
-            size, items, means = units.about(path)
             writer.add(score_rows(found), entry_row(found, data, last.get(found.sha256), size), path, items, means)
         entries = writer.finish(data, os.path.relpath(submissions.resolve(), out.resolve()))
     return Built(out, entries, writer.notices)

@@ -43,7 +43,7 @@ def _swap(part: Path, out: Path) -> None:
         names = os.fsencode(part), os.fsencode(out)
         if ctypes.CDLL(None, use_errno=True).renameat2(_HERE, names[0], _HERE, names[1], _EXCHANGE) == 0:
             return
-    except (OSError, AttributeError):
+    except (OSError, AttributeError, TypeError):
         pass
     old = part.with_suffix(".old")
     out.rename(old)

@@ -1,7 +1,9 @@
-"""Command `board`: the leaderboard's data from submissions."""
+"""Commands `board` and `export-site`: the leaderboard's data from submissions, and plain pages from that."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,14 @@ import typer
 
 from persllm_bench.cli.base import app, fail
 from persllm_bench.reader import load
+
+
+@contextmanager
+def _needs_extra() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise fail(f"{error}: the board needs pip install 'persllm-bench[leaderboard]'") from error
 
 
 @app.command()
@@ -20,8 +30,8 @@ def board(
     cache: Annotated[Path | None, typer.Option(help="Keeps what was derived of each bundle.")] = None,
 ) -> None:
     """Score every submission and write the leaderboard's tables. What is no valid submission is left out, and named."""
-    from persllm_bench.board import build
-
+    with _needs_extra():
+        from persllm_bench.board import build
     try:
         built = build(submissions, load(), output, cache)
     except (ValueError, OSError) as error:
@@ -41,9 +51,9 @@ def export_site(
     ),
 ) -> None:
     """Write the leaderboard as plain pages that need no server and load nothing from elsewhere."""
-    from persllm_bench.board import Board
-    from persllm_bench.board.site import export_site as export
-
+    with _needs_extra():
+        from persllm_bench.board import Board
+        from persllm_bench.board.site import export_site as export
     try:
         pages = export(Board(board), directory)
     except (ValueError, OSError) as error:
