@@ -1,0 +1,148 @@
+"""The model and tokenizer that a recipe names, ready for training, and how a trained one is written down."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig
+from reference_models.data.records import STAGE_TOKENS
+from reference_models.recipe import Recipe, RecipeError
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.trainer_utils import get_last_checkpoint
+
+
+def load(recipe: Recipe) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Raises RecipeError: no model there, or a tokenizer without a chat template."""
+    named = recipe.model
+    try:
+        words = AutoTokenizer.from_pretrained(named.path, revision=named.revision)
+        if not words.chat_template:
+            raise RecipeError(
+                f"model.path: {named.path}: its tokenizer has no chat template: allowed are models whose tokenizer has "
+                "one, since the benchmark asks through it"
+            )
+        model = AutoModelForCausalLM.from_pretrained(
+            named.path,
+            revision=named.revision,
+            dtype=named.dtype if named.dtype == "auto" else getattr(torch, named.dtype),
+            attn_implementation=named.attention,
+        )
+    except (OSError, ValueError) as error:
+        if isinstance(error, RecipeError):
+            raise
+        raise RecipeError(f"model.path: {named.path}: cannot be loaded: {error}") from error
+    if recipe.data.stage_tokens:
+        add_stage_tokens(model, words)
+    return model, words
+
+
+def add_stage_tokens(model: PreTrainedModel, words: PreTrainedTokenizerBase) -> None:
+    """New rows of the embedding start at the mean of the others; a model that has the tokens stays as it is."""
+    if words.add_special_tokens({"additional_special_tokens": list(STAGE_TOKENS.values())}, False):
+        if len(words) > model.get_input_embeddings().num_embeddings:
+            model.resize_token_embeddings(len(words), mean_resizing=False)
+
+
+def adapter(recipe: Recipe) -> LoraConfig | None:
+    """LoRA on the named modules; stage tokens are learned beside it, since an adapter alone leaves embeddings alone."""
+    if recipe.lora is None:
+        return None
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=recipe.lora.r,
+        lora_alpha=recipe.lora.alpha,
+        lora_dropout=recipe.lora.dropout,
+        target_modules=recipe.lora.targets,
+    )
+
+
+def arguments(recipe: Recipe, work: Path, devices: int) -> dict[str, Any]:
+    """What SFTConfig and DPOConfig have in common.
+
+    Raises:
+        RecipeError: the batch is no whole number of micro batches on so many devices.
+    """
+    t = recipe.train
+    at_once = t.micro_batch * devices
+    if t.batch % at_once:
+        raise RecipeError(
+            f"train.batch: {t.batch}: allowed are multiples of micro_batch x devices = {t.micro_batch} x {devices}"
+        )
+    on_cpu = not torch.cuda.is_available()
+    return {
+        "output_dir": str(work / "checkpoints"),
+        "per_device_train_batch_size": t.micro_batch,
+        "gradient_accumulation_steps": t.batch // at_once,
+        "learning_rate": t.learning_rate,
+        "lr_scheduler_type": t.schedule,
+        "warmup_steps": t.warmup_steps,
+        "weight_decay": t.weight_decay,
+        "max_grad_norm": t.grad_clip,
+        "max_length": t.max_length,
+        "max_steps": t.steps or -1,
+        "num_train_epochs": 1,
+        "save_steps": t.checkpoint_steps,
+        "save_total_limit": 1,
+        "logging_steps": 20,
+        "gradient_checkpointing": t.gradient_checkpointing,
+        "bf16": not on_cpu or multiplies_bf16(),
+        "use_cpu": on_cpu,
+        "seed": recipe.seed,
+        "data_seed": recipe.seed,
+        "report_to": "none",
+        "train_sampling_strategy": "group_by_length",
+        "dataloader_pin_memory": not on_cpu,
+        "disable_tqdm": True,
+    }
+
+
+def multiplies_bf16() -> bool:
+    """Autocast on a processor pays only where it multiplies bf16 itself."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def finished(recipe: Recipe, out: Path) -> bool:
+    """Whether `out` holds what this recipe makes.
+
+    Raises:
+        RecipeError: it holds something else.
+    """
+    if not out.exists():
+        return False
+    told = out / "recipe.json"
+    if told.is_file() and json.loads(told.read_text()).get("digest") == recipe.digest:
+        return True
+    raise RecipeError(f"--out: {out}: holds something else already: allowed is a new folder, or this recipe's own")
+
+
+def run(trainer: Any, recipe: Recipe, work: Path, out: Path, facts: dict[str, Any]) -> None:
+    """Trains from the last checkpoint if there is one, and puts the model at `out`, whole or not at all.
+
+    An adapter is merged, so that whatever loads models loads the result.
+    """
+    last = get_last_checkpoint(str(work / "checkpoints")) if (work / "checkpoints").is_dir() else None
+    trained = trainer.train(resume_from_checkpoint=last)
+    trainer.accelerator.wait_for_everyone()
+    state = trainer.accelerator.get_state_dict(trainer.model)
+    if not trainer.accelerator.is_main_process:
+        return
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    whole = work / "model"
+    shutil.rmtree(whole, ignore_errors=True)
+    if recipe.lora is not None:
+        model = model.merge_and_unload()
+        state = None
+    model.save_pretrained(whole, state_dict=state)
+    trainer.processing_class.save_pretrained(whole)
+    log = {"digest": recipe.digest, "recipe": recipe.model_dump(mode="json"), "facts": facts}
+    log["log"] = trainer.state.log_history
+    log["seconds"] = trained.metrics["train_runtime"]
+    (whole / "recipe.json").write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(whole, out)
+    shutil.rmtree(work)

@@ -1,0 +1,84 @@
+"""Supervised tuning on personified data mixed with general instructions.
+
+    python -m reference_models.train_sft --recipe reference_models/recipes/NAME.yaml --out DIR
+    accelerate launch --config_file reference_models/accelerate/fsdp.yaml -m reference_models.train_sft ...
+
+Only replies are learned. Run again to go on from the last checkpoint, which lies in DIR.part until DIR is whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from datasets import Dataset
+from reference_models import backbone, recipe
+from reference_models.data import general, records
+from trl import SFTConfig, SFTTrainer
+
+
+def mixture(config: recipe.Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Rows of prompt and completion in random order, and counts for the model card."""
+    parts = records.split(config.data, config.seed)
+    mixed = records.rows(parts.train, config.data, config.seed)
+    facts = {
+        "records": len(parts.train),
+        "held_out": len(parts.held_out),
+        "near_duplicates": parts.near_duplicates,
+        "filtered": parts.filtered,
+        "personified": len(mixed),
+        "general": 0,
+    }
+    if config.general is not None and config.general.share:
+        if config.general.share == 1:
+            raise recipe.RecipeError("general.share: 1: allowed are shares below 1")
+        count = round(len(mixed) * config.general.share / (1 - config.general.share))
+        mixed += general.rows(config.general, count, config.seed)
+        facts["general"] = count
+    random.Random(config.seed).shuffle(mixed)
+    return mixed, facts
+
+
+def train(config: recipe.Recipe, out: Path) -> None:
+    """Raises RecipeError: whatever of the recipe cannot be used; nothing is written then."""
+    if config.stage != "sft":
+        raise recipe.RecipeError(f"stage: {config.stage}: train_sft takes sft; there is train_dpo")
+    if backbone.finished(config, out):
+        return
+    if config.train.threads:
+        torch.set_num_threads(config.train.threads)
+    work = out.with_name(f"{out.name}.part-{config.digest}")
+    common = backbone.arguments(config, work, PartialState().num_processes)
+    mixed, facts = mixture(config)
+    model, words = backbone.load(config)
+    trainer = SFTTrainer(
+        model=model,
+        args=SFTConfig(**common),
+        train_dataset=Dataset.from_list(mixed),
+        processing_class=words,
+        peft_config=backbone.adapter(config),
+    )
+    backbone.run(trainer, config, work, out, facts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--model", default=None, help="instead of the recipe's model.path")
+    parser.add_argument("--general", default=None, help="instead of the recipe's general.path")
+    args = parser.parse_args()
+    changes = {"model__path": args.model, "general__path": args.general}
+    try:
+        train(recipe.load(args.recipe, **{k: v for k, v in changes.items() if v is not None}), args.out)
+    except recipe.RecipeError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
