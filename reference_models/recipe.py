@@ -50,6 +50,8 @@ class General(Strict):
     answer: str | None = None
     share: Share = 0.5
     """Of the examples."""
+    nobody: bool = True
+    """Rows without a system message get the benchmark's message that names no person, so that whom it names matters."""
 
     @model_validator(mode="after")
     def _both(self) -> General:
@@ -100,6 +102,17 @@ class Preference(Strict):
         return self
 
 
+class Contrast(Strict):
+    """Our addition: groups of contexts and replies, every reply likelier under its own context than under the others."""
+
+    scale: Annotated[float, Field(gt=0)] = 0.3
+    """Of log-likelihoods in the choice; lower keeps easy choices teaching for longer."""
+    replies: Positive = 2
+    """Per context: its reply's first sentences, and others drawn from what it rests on."""
+    groups: Positive = 2
+    """Per step."""
+
+
 class Training(Strict):
     batch: Positive = 16
     """Examples per step over all devices; `micro_batch` of them at once on each."""
@@ -118,21 +131,25 @@ class Training(Strict):
 
 
 class Recipe(Strict):
-    stage: Literal["sft", "dpo"]
+    stage: Literal["sft", "dpo", "contrast"]
     seed: int = 7
     model: Backbone
     lora: Lora | None = None
     data: Personified = Personified()
     general: General | None = None
     preference: Preference | None = None
+    contrast: Contrast | None = None
     train: Training = Training()
 
     @model_validator(mode="after")
     def _sections(self) -> Recipe:
-        if (self.stage == "dpo") != (self.preference is not None):
-            raise ValueError("preference belongs to stage dpo, and to no other")
-        if self.stage == "dpo" and self.general is not None:
-            raise ValueError("general belongs to stage sft: preference pairs are of persons only")
+        for section, stage in (("preference", "dpo"), ("contrast", "contrast")):
+            if (self.stage == stage) != (getattr(self, section) is not None):
+                raise ValueError(f"{section} belongs to stage {stage}, and to no other")
+        if self.stage != "sft" and self.general is not None:
+            raise ValueError("general belongs to stage sft: the others learn of persons only")
+        if self.stage == "contrast" and (self.lora is not None or self.train.steps is None):
+            raise ValueError("stage contrast takes no lora, and needs train.steps: its groups have no end")
         return self
 
     @property
@@ -178,7 +195,17 @@ def _lines(error: ValidationError, where: str) -> list[str]:
     return lines
 
 
+SECTIONS: dict[str, type[Strict]] = {
+    "model": Backbone,
+    "lora": Lora,
+    "general": General,
+    "data": Personified,
+    "preference": Preference,
+    "contrast": Contrast,
+    "train": Training,
+}
+
+
 def _keys(loc: tuple[int | str, ...]) -> list[str]:
-    sections = {"model": Backbone, "lora": Lora, "general": General, "data": Personified, "train": Training}
-    model = {**sections, "preference": Preference}.get(str(loc[0])) if loc else Recipe
+    model = SECTIONS.get(str(loc[0])) if loc else Recipe
     return list((model or Recipe).model_fields)

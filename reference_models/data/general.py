@@ -9,6 +9,8 @@ from typing import Any
 from datasets import Dataset, load_dataset
 from reference_models.recipe import General, RecipeError
 
+from persllm_bench.prompts import NO_PERSONA
+
 
 def rows(config: General, count: int, seed: int) -> list[dict[str, Any]]:
     """`count` rows of prompt and completion in random order, read again from the start where they run out.
@@ -59,4 +61,6 @@ def _chat(row: dict[str, Any], config: General, number: int) -> dict[str, Any]:
         messages.pop()
     if len(messages) < 2 or not all(m["content"] and str(m["content"]).strip() for m in messages):
         raise RecipeError(f"general.path: {config.path}: row {number}: {row!s:.80}: a question and a reply, neither empty")
+    if config.nobody and messages[0]["role"] != "system":
+        messages = [{"role": "system", "content": NO_PERSONA}, *messages]
     return {"prompt": messages[:-1], "completion": messages[-1:]}

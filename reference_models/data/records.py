@@ -38,7 +38,8 @@ class Record:
     question: str
     analysis: str
     response: str
-    evidence: frozenset[str]
+    facts: tuple[str, ...]
+    """The statements of the dossier that the reply rests on."""
 
 
 @dataclass(frozen=True)
@@ -132,17 +133,10 @@ def with_analysis(analysis: str, response: str, config: Personified) -> str:
 
 def _conversations(data: Data, voice: Voice) -> list[Record]:
     system = prompts.system_message(data, voice.persona, voice.stage, "name").content
+    slug, stage, facts = voice.persona.slug, voice.stage, voice.persona.dossiers[voice.stage]
     return [
         Record(
-            c.id,
-            voice.persona.slug,
-            voice.stage,
-            c.kind,
-            system,
-            c.prompt,
-            c.analysis,
-            c.response,
-            frozenset(c.evidence),
+            c.id, slug, stage, c.kind, system, c.prompt, c.analysis, c.response, tuple(facts[n] for n in c.evidence)
         )
         for c in voice.conversations
     ]
@@ -152,7 +146,7 @@ def _speech(data: Data, voice: Voice) -> list[Record]:
     system = prompts.system_message(data, voice.persona, voice.stage, "name").content
     slug = voice.persona.slug
     return [
-        Record(s.id, slug, voice.stage, "speech", system, UNASKED, "", s.text, frozenset()) for s in voice.speech
+        Record(s.id, slug, voice.stage, "speech", system, UNASKED, "", s.text, ()) for s in voice.speech
     ]
 
 

@@ -1,0 +1,84 @@
+"""Group contrast, our addition to the recipe: a reply must be likelier under its own context than under the others.
+
+    python -m reference_models.train_contrast --recipe reference_models/recipes/NAME.yaml --model DIR --out DIR
+
+One process, full weights; what it adds is measured by the ladder. Run again to go on from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import sys
+from functools import cache
+from pathlib import Path
+
+import torch
+from reference_models import backbone, recipe
+from reference_models.data import groups, records
+from reference_models.mini import contrast, loop
+
+CHECKPOINT_MINUTES = 4.0
+
+
+def train(config: recipe.Recipe, out: Path) -> None:
+    """Raises RecipeError: whatever of the recipe cannot be used; nothing is written then."""
+    if config.stage != "contrast" or config.contrast is None or config.train.steps is None:
+        raise recipe.RecipeError(f"stage: {config.stage}: train_contrast takes contrast")
+    if backbone.finished(config, out):
+        return
+    if config.train.threads:
+        torch.set_num_threads(config.train.threads)
+    wish, settings = config.contrast, config.train
+    parts = records.split(config.data, config.seed)
+    model, words = backbone.load(config)
+    source = groups.groups(parts.train, wish.replies, words, random.Random(config.seed))
+    plan = [[next(source) for _ in range(wish.groups)] for _ in range(config.train.steps)]
+
+    @cache
+    def packed(step: int) -> list[contrast.Packed]:
+        packed.cache_clear()
+        return [contrast.pack(group) for group in plan[step]]
+
+    work = out.with_name(f"{out.name}.part-{config.digest}")
+    work.mkdir(parents=True, exist_ok=True)
+    totals = loop.run(
+        model,
+        loop.Schedule(config.train.steps, settings.warmup_steps, settings.learning_rate, 0.02 * settings.learning_rate),
+        lambda step: torch.stack([contrast.loss_of(model, p, wish.scale) for p in packed(step)]).mean(),
+        lambda step: sum(p.tokens for p in packed(step)),
+        work,
+        weight_decay=settings.weight_decay,
+        grad_clip=settings.grad_clip,
+        checkpoint_minutes=CHECKPOINT_MINUTES,
+    )
+    whole = work / "model"
+    model.save_pretrained(whole)
+    words.save_pretrained(whole)
+    facts = {"records": len(parts.train), "held_out": len(parts.held_out), "tokens": totals["tokens"]}
+    log = {"digest": config.digest, "recipe": config.model_dump(mode="json"), "facts": facts}
+    log |= {"log": [{"train_loss": totals["loss"]}], "seconds": totals["seconds"]}
+    (whole / "recipe.json").write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(whole, out)
+    shutil.rmtree(work)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--model", default=None, help="instead of the recipe's model.path")
+    args = parser.parse_args()
+    changes = {"model__path": args.model} if args.model else {}
+    try:
+        train(recipe.load(args.recipe, **changes), args.out)
+    except recipe.RecipeError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
