@@ -62,7 +62,7 @@ def adapter(recipe: Recipe) -> LoraConfig | None:
 
 
 def arguments(recipe: Recipe, work: Path, devices: int) -> dict[str, Any]:
-    """What SFTConfig and DPOConfig have in common.
+    """What SFTConfig and DPOConfig have in common; sets the number of threads.
 
     Raises:
         RecipeError: the batch is no whole number of micro batches on so many devices.
@@ -73,6 +73,8 @@ def arguments(recipe: Recipe, work: Path, devices: int) -> dict[str, Any]:
         raise RecipeError(
             f"train.batch: {t.batch}: allowed are multiples of micro_batch x devices = {t.micro_batch} x {devices}"
         )
+    if t.threads:
+        torch.set_num_threads(t.threads)
     on_cpu = not torch.cuda.is_available()
     return {
         "output_dir": str(work / "checkpoints"),
@@ -106,8 +108,8 @@ def multiplies_bf16() -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
-def finished(recipe: Recipe, out: Path) -> bool:
-    """Whether `out` holds what this recipe makes.
+def finished(digest: str, out: Path) -> bool:
+    """Whether `out` holds what is to be made.
 
     Raises:
         RecipeError: it holds something else.
@@ -115,16 +117,33 @@ def finished(recipe: Recipe, out: Path) -> bool:
     if not out.exists():
         return False
     told = out / "recipe.json"
-    if told.is_file() and json.loads(told.read_text()).get("digest") == recipe.digest:
+    if told.is_file() and json.loads(told.read_text(encoding="utf-8")).get("digest") == digest:
         return True
     raise RecipeError(f"--out: {out}: holds something else already: allowed is a new folder, or this recipe's own")
 
 
-def run(trainer: Any, recipe: Recipe, work: Path, out: Path, facts: dict[str, Any]) -> None:
+def workplace(digest: str, out: Path) -> Path:
+    """Where checkpoints lie until `out` is whole."""
+    return out.with_name(f"{out.name}.part-{digest}")
+
+
+def put(whole: Path, out: Path, recipe: Recipe, digest: str, **told: Any) -> None:
+    """The finished model at `out`, with how it was made in `recipe.json`; its workplace goes."""
+    log = {"digest": digest, "recipe": recipe.model_dump(mode="json"), **told}
+    (whole / "recipe.json").write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+    for path in whole.iterdir():
+        path.chmod(0o644)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(whole, out)
+    shutil.rmtree(whole.parent)
+
+
+def run(trainer: Any, recipe: Recipe, digest: str, out: Path, facts: dict[str, Any]) -> None:
     """Trains from the last checkpoint if there is one, and puts the model at `out`, whole or not at all.
 
     An adapter is merged, so that whatever loads models loads the result.
     """
+    work = workplace(digest, out)
     last = get_last_checkpoint(str(work / "checkpoints")) if (work / "checkpoints").is_dir() else None
     trained = trainer.train(resume_from_checkpoint=last)
     trainer.accelerator.wait_for_everyone()
@@ -139,10 +158,5 @@ def run(trainer: Any, recipe: Recipe, work: Path, out: Path, facts: dict[str, An
         state = None
     model.save_pretrained(whole, state_dict=state)
     trainer.processing_class.save_pretrained(whole)
-    log = {"digest": recipe.digest, "recipe": recipe.model_dump(mode="json"), "facts": facts}
-    log["log"] = trainer.state.log_history
-    log["seconds"] = trained.metrics["train_runtime"]
-    (whole / "recipe.json").write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(whole, out)
-    shutil.rmtree(work)
+    seconds = trained.metrics["train_runtime"]
+    put(whole, out, recipe, digest, facts=facts, log=trainer.state.log_history, seconds=seconds)

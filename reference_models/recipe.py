@@ -152,9 +152,12 @@ class Recipe(Strict):
             raise ValueError("stage contrast takes no lora, and needs train.steps: its groups have no end")
         return self
 
-    @property
-    def digest(self) -> str:
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+    def digest(self, examples: object) -> str:
+        """What a run makes follows from this: the recipe, the model that it starts from, and its examples."""
+        told = Path(self.model.path) / "recipe.json"
+        start = json.loads(told.read_text(encoding="utf-8"))["digest"] if told.is_file() else ""
+        text = json.dumps([self.model_dump(mode="json", exclude_defaults=True), start, examples], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def parse(found: object, where: str = "recipe") -> Recipe:

@@ -8,10 +8,8 @@ One process, full weights; what it adds is measured by the ladder. Run again to 
 from __future__ import annotations
 
 import argparse
-import json
-import os
+import dataclasses
 import random
-import shutil
 import sys
 from functools import cache
 from pathlib import Path
@@ -28,12 +26,13 @@ def train(config: recipe.Recipe, out: Path) -> None:
     """Raises RecipeError: whatever of the recipe cannot be used; nothing is written then."""
     if config.stage != "contrast" or config.contrast is None or config.train.steps is None:
         raise recipe.RecipeError(f"stage: {config.stage}: train_contrast takes contrast")
-    if backbone.finished(config, out):
-        return
-    if config.train.threads:
-        torch.set_num_threads(config.train.threads)
     wish, settings = config.contrast, config.train
     parts = records.split(config.data, config.seed)
+    digest = config.digest([dataclasses.asdict(r) for r in parts.train])
+    if backbone.finished(digest, out):
+        return
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
     model, words = backbone.load(config)
     source = groups.groups(parts.train, wish.replies, words, random.Random(config.seed))
     plan = [[next(source) for _ in range(wish.groups)] for _ in range(config.train.steps)]
@@ -43,7 +42,7 @@ def train(config: recipe.Recipe, out: Path) -> None:
         packed.cache_clear()
         return [contrast.pack(group) for group in plan[step]]
 
-    work = out.with_name(f"{out.name}.part-{config.digest}")
+    work = backbone.workplace(digest, out)
     work.mkdir(parents=True, exist_ok=True)
     totals = loop.run(
         model,
@@ -59,12 +58,8 @@ def train(config: recipe.Recipe, out: Path) -> None:
     model.save_pretrained(whole)
     words.save_pretrained(whole)
     facts = {"records": len(parts.train), "held_out": len(parts.held_out), "tokens": totals["tokens"]}
-    log = {"digest": config.digest, "recipe": config.model_dump(mode="json"), "facts": facts}
-    log |= {"log": [{"train_loss": totals["loss"]}], "seconds": totals["seconds"]}
-    (whole / "recipe.json").write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(whole, out)
-    shutil.rmtree(work)
+    log = [{"train_loss": totals["loss"]}]
+    backbone.put(whole, out, config, digest, facts=facts, log=log, seconds=totals["seconds"])
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
 from accelerate import PartialState
 from datasets import Dataset
 from reference_models import backbone, recipe
@@ -37,13 +36,11 @@ def train(config: recipe.Recipe, out: Path) -> None:
     """Raises RecipeError: whatever of the recipe cannot be used; nothing is written then."""
     if config.stage != "dpo" or config.preference is None:
         raise recipe.RecipeError(f"stage: {config.stage}: train_dpo takes dpo; there is train_sft")
-    if backbone.finished(config, out):
-        return
-    if config.train.threads:
-        torch.set_num_threads(config.train.threads)
-    work = out.with_name(f"{out.name}.part-{config.digest}")
-    common = backbone.arguments(config, work, PartialState().num_processes)
     rows, facts = preferences(config)
+    digest = config.digest(rows)
+    if backbone.finished(digest, out):
+        return
+    common = backbone.arguments(config, backbone.workplace(digest, out), PartialState().num_processes)
     model, words = backbone.load(config)
     wish = config.preference
     trainer = DPOTrainer(
@@ -59,7 +56,7 @@ def train(config: recipe.Recipe, out: Path) -> None:
         processing_class=words,
         peft_config=backbone.adapter(config),
     )
-    backbone.run(trainer, config, work, out, facts)
+    backbone.run(trainer, config, digest, out, facts)
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
 from accelerate import PartialState
 from datasets import Dataset
 from reference_models import backbone, recipe
@@ -48,13 +47,11 @@ def train(config: recipe.Recipe, out: Path) -> None:
     """Raises RecipeError: whatever of the recipe cannot be used; nothing is written then."""
     if config.stage != "sft":
         raise recipe.RecipeError(f"stage: {config.stage}: train_sft takes sft; there is train_dpo")
-    if backbone.finished(config, out):
-        return
-    if config.train.threads:
-        torch.set_num_threads(config.train.threads)
-    work = out.with_name(f"{out.name}.part-{config.digest}")
-    common = backbone.arguments(config, work, PartialState().num_processes)
     mixed, facts = mixture(config)
+    digest = config.digest(mixed)
+    if backbone.finished(digest, out):
+        return
+    common = backbone.arguments(config, backbone.workplace(digest, out), PartialState().num_processes)
     model, words = backbone.load(config)
     trainer = SFTTrainer(
         model=model,
@@ -63,7 +60,7 @@ def train(config: recipe.Recipe, out: Path) -> None:
         processing_class=words,
         peft_config=backbone.adapter(config),
     )
-    backbone.run(trainer, config, work, out, facts)
+    backbone.run(trainer, config, digest, out, facts)
 
 
 def main() -> None:

@@ -54,13 +54,18 @@ def _load(config: General) -> Dataset:
 
 def _chat(row: dict[str, Any], config: General, number: int) -> dict[str, Any]:
     if config.prompt and config.answer:
-        messages = [{"role": "user", "content": row[config.prompt]}, {"role": "assistant", "content": row[config.answer]}]
+        messages = [
+            {"role": "user", "content": row[config.prompt]},
+            {"role": "assistant", "content": row[config.answer]},
+        ]
     else:
         messages = [{"role": m["role"], "content": m["content"]} for m in row["messages"] or []]
     while messages and messages[-1]["role"] != "assistant":
         messages.pop()
     if len(messages) < 2 or not all(m["content"] and str(m["content"]).strip() for m in messages):
-        raise RecipeError(f"general.path: {config.path}: row {number}: {row!s:.80}: a question and a reply, neither empty")
+        raise RecipeError(
+            f"general.path: {config.path}: row {number}: {row!s:.80}: a question and a reply, neither empty"
+        )
     if config.nobody and messages[0]["role"] != "system":
         messages = [{"role": "system", "content": NO_PERSONA}, *messages]
     return {"prompt": messages[:-1], "completion": messages[-1:]}

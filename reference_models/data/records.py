@@ -135,9 +135,7 @@ def _conversations(data: Data, voice: Voice) -> list[Record]:
     system = prompts.system_message(data, voice.persona, voice.stage, "name").content
     slug, stage, facts = voice.persona.slug, voice.stage, voice.persona.dossiers[voice.stage]
     return [
-        Record(
-            c.id, slug, stage, c.kind, system, c.prompt, c.analysis, c.response, tuple(facts[n] for n in c.evidence)
-        )
+        Record(c.id, slug, stage, c.kind, system, c.prompt, c.analysis, c.response, tuple(facts[n] for n in c.evidence))
         for c in voice.conversations
     ]
 
@@ -145,9 +143,7 @@ def _conversations(data: Data, voice: Voice) -> list[Record]:
 def _speech(data: Data, voice: Voice) -> list[Record]:
     system = prompts.system_message(data, voice.persona, voice.stage, "name").content
     slug = voice.persona.slug
-    return [
-        Record(s.id, slug, voice.stage, "speech", system, UNASKED, "", s.text, ()) for s in voice.speech
-    ]
+    return [Record(s.id, slug, voice.stage, "speech", system, UNASKED, "", s.text, ()) for s in voice.speech]
 
 
 def _hash(text: str) -> str:
