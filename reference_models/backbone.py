@@ -42,10 +42,10 @@ def load(recipe: Recipe) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
 
 def add_stage_tokens(model: PreTrainedModel, words: PreTrainedTokenizerBase) -> None:
-    """New rows of the embedding start at the mean of the others; a model that has the tokens stays as it is."""
-    if words.add_special_tokens({"additional_special_tokens": list(STAGE_TOKENS.values())}, False):
-        if len(words) > model.get_input_embeddings().num_embeddings:
-            model.resize_token_embeddings(len(words), mean_resizing=False)
+    """New rows of the embedding start at random; a model that has the tokens stays as it is."""
+    new = words.add_special_tokens({"additional_special_tokens": list(STAGE_TOKENS.values())}, False)
+    if new and len(words) > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(len(words), mean_resizing=False)
 
 
 def adapter(recipe: Recipe) -> LoraConfig | None:

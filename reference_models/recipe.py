@@ -1,4 +1,4 @@
-"""A training run's recipe: one YAML file, every key checked. Defaults are the settings of PersLLM (arXiv 2407.12393)."""
+"""A training run's recipe: one YAML file, every key checked. Defaults are those of PersLLM (arXiv 2407.12393)."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Preference(Strict):
 
 
 class Contrast(Strict):
-    """Our addition: groups of contexts and replies, every reply likelier under its own context than under the others."""
+    """Our addition: in a group every reply must be likelier under its own context than under the others."""
 
     scale: Annotated[float, Field(gt=0)] = 0.3
     """Of log-likelihoods in the choice; lower keeps easy choices teaching for longer."""

@@ -13,11 +13,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from accelerate import PartialState
 from datasets import Dataset
 from reference_models import backbone, recipe
 from reference_models.data import pairs, records
 from trl import DPOConfig, DPOTrainer
+
+from accelerate import PartialState
 
 
 def preferences(config: recipe.Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:

@@ -14,11 +14,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from accelerate import PartialState
 from datasets import Dataset
 from reference_models import backbone, recipe
 from reference_models.data import general, records
 from trl import SFTConfig, SFTTrainer
+
+from accelerate import PartialState
 
 
 def mixture(config: recipe.Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
