@@ -15,6 +15,8 @@ from reference_models.recipe import Recipe, RecipeError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import get_last_checkpoint
 
+STAGE_WORDS = {"early": "in the early years of life", "late": "in the late years of life"}
+
 
 def load(recipe: Recipe) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Raises RecipeError: no model there, or a tokenizer without a chat template."""
@@ -42,14 +44,21 @@ def load(recipe: Recipe) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
 
 def add_stage_tokens(model: PreTrainedModel, words: PreTrainedTokenizerBase) -> None:
-    """New rows of the embedding start at random; a model that has the tokens stays as it is."""
-    new = words.add_special_tokens({"additional_special_tokens": list(STAGE_TOKENS.values())}, False)
-    if new and len(words) > model.get_input_embeddings().num_embeddings:
+    """Each new row of the embeddings starts at the mean of those of its description; a model that has the tokens stays
+    as it is. Under LoRA the rows stay there: trl computes the loss from the output weights past any adapter on them."""
+    means = {stage: words(text, add_special_tokens=False)["input_ids"] for stage, text in STAGE_WORDS.items()}
+    if not words.add_special_tokens({"additional_special_tokens": list(STAGE_TOKENS.values())}, False):
+        return
+    if len(words) > model.get_input_embeddings().num_embeddings:
         model.resize_token_embeddings(len(words), mean_resizing=False)
+    with torch.no_grad():
+        for rows in (model.get_input_embeddings().weight, model.get_output_embeddings().weight):
+            for stage, token in STAGE_TOKENS.items():
+                rows[words.convert_tokens_to_ids(token)] = rows[means[stage]].mean(0)
 
 
 def adapter(recipe: Recipe) -> LoraConfig | None:
-    """LoRA on the named modules; stage tokens are learned beside it, since an adapter alone leaves embeddings alone."""
+    """LoRA on the named modules."""
     if recipe.lora is None:
         return None
     return LoraConfig(
@@ -97,10 +106,29 @@ def arguments(recipe: Recipe, work: Path, devices: int) -> dict[str, Any]:
         "seed": recipe.seed,
         "data_seed": recipe.seed,
         "report_to": "none",
-        "train_sampling_strategy": "group_by_length",
         "dataloader_pin_memory": not on_cpu,
         "disable_tqdm": True,
     }
+
+
+def fitting(
+    rows: list[dict[str, Any]], words: PreTrainedTokenizerBase, recipe: Recipe, required: int
+) -> list[dict[str, Any]]:
+    """The rows whose prompt leaves room for a reply in `train.max_length`; trl would drop the others silently.
+
+    Raises:
+        RecipeError: a prompt of one of the first `required` rows leaves none: those are of the persons.
+    """
+    limit = recipe.train.max_length
+    kept = []
+    for number, row in enumerate(rows):
+        text = words.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
+        length = len(words(text)["input_ids"]) if len(text.encode()) >= limit else 0
+        if length < limit:
+            kept.append(row)
+        elif number < required:
+            raise RecipeError(f"train.max_length: {limit}: a prompt has {length} tokens: allowed are longer limits")
+    return kept
 
 
 def multiplies_bf16() -> bool:

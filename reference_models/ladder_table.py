@@ -110,7 +110,10 @@ def tables(
             [
                 [
                     label[n],
-                    *(_number(found[n]["persllm_open"].measures[f"{m}_bleu"].value) for m in ("intra", "stage", "inter")),
+                    *(
+                        _number(found[n]["persllm_open"].measures[f"{m}_bleu"].value)
+                        for m in ("intra", "stage", "inter")
+                    ),
                     _number(found[n]["persllm_open"].score.estimate),
                 ]
                 for n in names

@@ -48,7 +48,7 @@ class General(Strict):
     split: str = "train"
     prompt: str | None = None
     answer: str | None = None
-    share: Share = 0.5
+    share: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Of the examples."""
     nobody: bool = True
     """Rows without a system message get the benchmark's message that names no person, so that whom it names matters."""

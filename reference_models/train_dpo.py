@@ -43,6 +43,7 @@ def train(config: recipe.Recipe, out: Path) -> None:
         return
     common = backbone.arguments(config, backbone.workplace(digest, out), PartialState().num_processes)
     model, words = backbone.load(config)
+    backbone.fitting(rows, words, config, len(rows))
     wish = config.preference
     trainer = DPOTrainer(
         model=model,

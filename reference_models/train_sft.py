@@ -23,7 +23,7 @@ from accelerate import PartialState
 
 
 def mixture(config: recipe.Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Rows of prompt and completion in random order, and counts for the model card."""
+    """Rows of prompt and completion, those of persons first, and counts for the model card."""
     parts = records.split(config.data, config.seed)
     mixed = records.rows(parts.train, config.data, config.seed)
     facts = {
@@ -35,12 +35,8 @@ def mixture(config: recipe.Recipe) -> tuple[list[dict[str, Any]], dict[str, int]
         "general": 0,
     }
     if config.general is not None and config.general.share:
-        if config.general.share == 1:
-            raise recipe.RecipeError("general.share: 1: allowed are shares below 1")
-        count = round(len(mixed) * config.general.share / (1 - config.general.share))
-        mixed += general.rows(config.general, count, config.seed)
-        facts["general"] = count
-    random.Random(config.seed).shuffle(mixed)
+        facts["general"] = round(len(mixed) * config.general.share / (1 - config.general.share))
+        mixed += general.rows(config.general, facts["general"], config.seed)
     return mixed, facts
 
 
@@ -54,10 +50,13 @@ def train(config: recipe.Recipe, out: Path) -> None:
         return
     common = backbone.arguments(config, backbone.workplace(digest, out), PartialState().num_processes)
     model, words = backbone.load(config)
+    rows = backbone.fitting(mixed, words, config, facts["personified"])
+    facts["too_long"] = len(mixed) - len(rows)
+    random.Random(config.seed).shuffle(rows)
     trainer = SFTTrainer(
         model=model,
-        args=SFTConfig(**common),
-        train_dataset=Dataset.from_list(mixed),
+        args=SFTConfig(**common, train_sampling_strategy="group_by_length"),
+        train_dataset=Dataset.from_list(rows),
         processing_class=words,
         peft_config=backbone.adapter(config),
     )

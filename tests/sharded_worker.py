@@ -1,6 +1,6 @@
 """One process of `test_reference_training`: trains a few steps and writes down the losses.
 
-    python tests/sharded_worker.py MODEL BATCH OUT   # torchrun's variables in the environment, or none for one process
+python tests/sharded_worker.py MODEL BATCH OUT   # torchrun's variables in the environment, or none for one process
 """
 
 from __future__ import annotations

@@ -25,14 +25,13 @@ def rows(config: General, count: int, seed: int) -> list[dict[str, Any]]:
             f"general.path: {config.path}: no column {', '.join(missing)}: there are {', '.join(found.column_names)}; "
             "name two of them as general.prompt and general.answer, or give a column messages"
         )
-    chats = [_chat(row, config, i) for i, row in enumerate(found)]
-    if not chats:
+    if not len(found):
         raise RecipeError(f"general.path: {config.path}: no rows: at least one is needed")
     rng = random.Random(seed)
-    out: list[dict[str, Any]] = []
-    while len(out) < count:
-        out += rng.sample(chats, len(chats))
-    return out[:count]
+    order: list[int] = []
+    while len(order) < count:
+        order += rng.sample(range(len(found)), len(found))
+    return [_chat(found[i], config, i) for i in order[:count]]
 
 
 def _load(config: General) -> Dataset:
