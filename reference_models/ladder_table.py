@@ -74,6 +74,7 @@ def tables(
     steps = {n: difference(data, found[b], found[n], BASES) for n, b in before.items() if b}
     whole = {n: difference(data, found[first], found[n], BASES) for n in names if n != first}
     by_task = {n: {base: difference(data, found[first], found[n], [base]) for base in ALL} for n in whole}
+    replies = {n: found[n]["persllm_open"] for n in names}
     label = {name: what for name, (what, _) in rungs.items()}
     parts = [
         _table(
@@ -110,11 +111,8 @@ def tables(
             [
                 [
                     label[n],
-                    *(
-                        _number(found[n]["persllm_open"].measures[f"{m}_bleu"].value)
-                        for m in ("intra", "stage", "inter")
-                    ),
-                    _number(found[n]["persllm_open"].score.estimate),
+                    *(_number(replies[n].measures[f"{m}_bleu"].value) for m in ("intra", "stage", "inter")),
+                    _number(replies[n].score.estimate),
                 ]
                 for n in names
             ],

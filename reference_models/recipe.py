@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -165,7 +165,7 @@ def parse(found: object, where: str = "recipe") -> Recipe:
     try:
         return Recipe.model_validate(found)
     except ValidationError as error:
-        raise RecipeError("\n".join(_lines(error, where))) from None
+        raise RecipeError("\n".join(lines_of(error, where, Recipe))) from None
 
 
 def load(path: Path, **changes: object) -> Recipe:
@@ -187,28 +187,21 @@ def load(path: Path, **changes: object) -> Recipe:
     return parse(found, str(path))
 
 
-def _lines(error: ValidationError, where: str) -> list[str]:
+def lines_of(error: ValidationError, where: str, kind: type[Strict]) -> list[str]:
+    """A line per fault: file, key, value and what is allowed."""
     lines = []
     for fault in error.errors():
         key = ".".join(map(str, fault["loc"])) or "(the whole)"
         allowed = fault["msg"]
         if fault["type"] == "extra_forbidden":
-            allowed = f"unknown key; allowed are {', '.join(_keys(fault['loc'][:-1]))}"
+            allowed = f"unknown key; allowed are {', '.join(_section(kind, fault['loc'][:-1]).model_fields)}"
         lines.append(f"{where}: {key}: {json.dumps(fault['input'], default=str)[:200]}: {allowed}")
     return lines
 
 
-SECTIONS: dict[str, type[Strict]] = {
-    "model": Backbone,
-    "lora": Lora,
-    "general": General,
-    "data": Personified,
-    "preference": Preference,
-    "contrast": Contrast,
-    "train": Training,
-}
-
-
-def _keys(loc: tuple[int | str, ...]) -> list[str]:
-    model = SECTIONS.get(str(loc[0])) if loc else Recipe
-    return list((model or Recipe).model_fields)
+def _section(kind: type[Strict], loc: tuple[int | str, ...]) -> type[Strict]:
+    """The model that holds the keys at `loc`."""
+    for name in loc:
+        found = kind.model_fields[str(name)].annotation
+        kind = next(k for k in (found, *get_args(found)) if isinstance(k, type) and issubclass(k, Strict))
+    return kind
