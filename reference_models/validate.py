@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,21 +60,26 @@ def choices(held_out: Sequence[Record], statements: Mapping[tuple[str, str], Seq
         for kind, wrong in (("voice", stage + others), ("question", own)):
             if len(wrong) == 3:
                 found.append(Choice(kind, record, [opening(held_out[j].response) for j in (i, *wrong)]))
-        found += _facts(record, voice, statements)
+    return found + _facts(held_out, statements)
+
+
+def _facts(held_out: Sequence[Record], statements: Mapping[tuple[str, str], Sequence[str]]) -> list[Choice]:
+    texts = [(voice, s) for voice, found in statements.items() for s in found]
+    place = {pair: i for i, pair in enumerate(texts)}
+    alike = similarities([s for _, s in texts])
+    found = []
+    for record in held_out:
+        voice = (record.persona, record.stage)
+        own, right = statements[voice], place[voice, record.facts[0]]
+        pools = [
+            [i for i, (v, s) in enumerate(texts) if v == voice and s not in record.facts],
+            [i for i, (v, s) in enumerate(texts) if v[0] == voice[0] and v != voice and s not in own],
+            [i for i, (v, _) in enumerate(texts) if v[0] != voice[0]],
+        ]
+        if all(pools):
+            wrong = [max(pool, key=lambda i: alike[right, i]) for pool in pools]
+            found.append(Choice("fact", record, [texts[i][1] for i in (right, *wrong)]))
     return found
-
-
-def _facts(
-    record: Record, voice: tuple[str, str], statements: Mapping[tuple[str, str], Sequence[str]]
-) -> Iterator[Choice]:
-    right, own = record.facts[0], statements[voice]
-    pools = [
-        [s for s in own if s not in record.facts],
-        [s for v, found in statements.items() if v[0] == voice[0] and v != voice for s in found if s not in own],
-        [s for v, found in statements.items() if v[0] != voice[0] for s in found],
-    ]
-    if all(pools):
-        yield Choice("fact", record, [right, *(pool[int(np.argmax(similarities([right], pool)[0]))] for pool in pools)])
 
 
 def loglikelihoods(

@@ -106,8 +106,8 @@ def estimate(config: Construction, drafts: list[Draft]) -> dict[str, float]:
 
 
 def construct(config: Construction, pack: Path, out: Path) -> dict[str, Any]:
-    """Writes `train/<stage>.jsonl`, `held_out.jsonl`, `pairs.jsonl`, `failures.jsonl` and `facts.json` to `out`, whole
-    or not at all, and returns the facts.
+    """Writes `train/<stage>.jsonl`, `held_out.jsonl`, `pairs.jsonl`, `failures.jsonl`, `answers.jsonl` (what was
+    paid for) and `facts.json` to `out`, whole or not at all, and returns the facts.
 
     Raises:
         RecipeError: empty material, `out` exists, or nothing good came back.
@@ -150,7 +150,9 @@ def construct(config: Construction, pack: Path, out: Path) -> dict[str, Any]:
     _write(whole / "pairs.jsonl", map(json.dumps, told))
     _write(whole / "failures.jsonl", (json.dumps({"request": f.request, "error": f.error}) for f in failures))
     _write(whole / "facts.json", [json.dumps(facts)])
+    _write(whole / "answers.jsonl", sorted(answers.cache.read_text(encoding="utf-8").splitlines()))
     os.replace(whole, out)
+    shutil.rmtree(work)
     return facts
 
 

@@ -49,7 +49,7 @@ class Answers:
     def __init__(self, config: Endpoint, cache: Path) -> None:
         key = os.environ.get(config.api_key_env) or "none"
         self._client = openai.OpenAI(base_url=config.base_url, api_key=key, max_retries=0, timeout=config.timeout_s)
-        self._config, self._cache, self._lock = config, cache, threading.Lock()
+        self._config, self.cache, self._lock = config, cache, threading.Lock()
         self._known = _read(cache)
         self.asked = 0
 
@@ -88,7 +88,7 @@ class Answers:
         except openai.OpenAIError as error:
             return Failure(request, f"{type(error).__name__}: {error}")
         text = (answer.choices[0].message.content or "") if answer.choices else ""
-        with self._lock, self._cache.open("a", encoding="utf-8") as lines:
+        with self._lock, self.cache.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps({"request": name, "answer": text}) + "\n")
             self._known[name] = text
             self.asked += 1

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
 from reference_models.data.similar import near_duplicates
 from reference_models.mini.material import Voice, read
 from reference_models.recipe import Personified, RecipeError
@@ -57,8 +58,8 @@ def material(config: Personified) -> tuple[Data, list[Voice]]:
     folder = Path(config.tasks) if config.tasks else tasks_dir()
     try:
         return read(folder)
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"data.tasks: {folder}: {error}") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise RecipeError(f"data.tasks: {folder}:\n{error}") from None
 
 
 def split(config: Personified, seed: int) -> Split:
