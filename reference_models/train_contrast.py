@@ -1,4 +1,4 @@
-"""Group contrast, our addition to the recipe: a reply must be likelier under its own context than under the others.
+"""Group contrast, our addition to the recipe: context and reply must find each other in a group of both.
 
     python -m reference_models.train_contrast --recipe reference_models/recipes/NAME.yaml --model DIR --out DIR
 
@@ -15,11 +15,31 @@ from functools import cache
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from reference_models import backbone, recipe
 from reference_models.data import groups, records
 from reference_models.mini import contrast, loop
+from transformers import PreTrainedModel
 
 CHECKPOINT_MINUTES = 4.0
+
+
+def loss_of(model: PreTrainedModel, packed: contrast.Packed, scale: float) -> torch.Tensor:
+    """Four means: choosing the context of each reply; choosing each context's reply by what it adds to the reply's
+    likelihood under nobody, as `acc_pmi` does; the tokens under their own context; and under nobody, who may say
+    anything. `groups` puts nobody last.
+    """
+    found = contrast.log_likelihoods(model, packed)
+    scores = found.new_zeros(len(found), len(packed.owners)).index_add(1, packed.reply_of, found)
+    places = torch.arange(len(packed.owners))
+    own = scores[packed.owners, places]
+    gains = scale * (scores[:-1] - scores[-1].detach())
+    of_reply = F.cross_entropy(gains.T, packed.owners)
+    rivals = gains[packed.owners].masked_fill(
+        (packed.owners[:, None] == packed.owners) & (places[:, None] != places), float("-inf")
+    )
+    of_context = F.cross_entropy(rivals, places)
+    return of_reply + of_context - (own.sum() + scores[-1].sum()) / len(packed.targets)
 
 
 def train(config: recipe.Recipe, out: Path) -> None:
@@ -47,7 +67,7 @@ def train(config: recipe.Recipe, out: Path) -> None:
     totals = loop.run(
         model,
         loop.Schedule(config.train.steps, settings.warmup_steps, settings.learning_rate, 0.02 * settings.learning_rate),
-        lambda step: torch.stack([contrast.loss_of(model, p, wish.scale) for p in packed(step)]).mean(),
+        lambda step: torch.stack([loss_of(model, p, wish.scale) for p in packed(step)]).mean(),
         lambda step: sum(p.tokens for p in packed(step)),
         work,
         weight_decay=settings.weight_decay,

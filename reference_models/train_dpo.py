@@ -22,14 +22,16 @@ from accelerate import PartialState
 
 
 def preferences(config: recipe.Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Rows of prompt, chosen and rejected in random order, and counts for the model card."""
+    """Rows of prompt, chosen and rejected in random order, no more than the steps take, and counts for the card."""
     assert config.preference is not None
     parts = records.split(config.data, config.seed)
     found = pairs.pairs(parts.train, config.preference, config.seed)
+    random.Random(config.seed).shuffle(found)
+    if config.train.steps:
+        found = found[: config.train.steps * config.train.batch]
     rows = pairs.rows(found, config.preference, config.seed)
     facts = {"records": len(parts.train), "held_out": len(parts.held_out), "pairs": len(rows)}
     facts |= {f"pairs_{source}": sum(p.source == source for p in found) for source in ("other_stage", "other_persona")}
-    random.Random(config.seed).shuffle(rows)
     return rows, facts
 
 

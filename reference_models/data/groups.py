@@ -1,7 +1,7 @@
 """Groups of contexts and replies for train_contrast, with hard negatives: the most similar questions.
 
 Six contexts: a question to a voice, the most similar other question to the same voice, to the same person at the other
-stage and to another person; and the first question put at the other stage, and to nobody. The last two own no reply.
+stage and to another person; the first question put at the other stage; and, last, to nobody. The last two own no reply.
 """
 
 from __future__ import annotations
@@ -55,6 +55,6 @@ def groups(
 
 
 def _replies(record: Record, count: int, rng: random.Random) -> list[str]:
-    """First sentences, then pieces of the reply and statements that it rests on, in turn at random."""
-    rest = [rng.choice([excerpt(record.response, rng), *record.facts]) for _ in range(count - 1)]
-    return [opening(record.response), *rest]
+    """First sentences, then pieces of the reply and statements that it rests on, drawn at random."""
+    rest = [excerpt(record.response, rng), *record.facts]
+    return [opening(record.response), *rng.sample(rest, min(count - 1, len(rest)))]
