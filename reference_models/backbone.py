@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig
+from reference_models.card import card
 from reference_models.data.records import STAGE_TOKENS
 from reference_models.recipe import Recipe, RecipeError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -156,8 +157,10 @@ def workplace(digest: str, out: Path) -> Path:
 
 
 def put(whole: Path, out: Path, recipe: Recipe, digest: str, **told: Any) -> None:
-    """The finished model at `out`, with how it was made in `recipe.json`; its workplace goes."""
-    log = {"digest": digest, "recipe": recipe.model_dump(mode="json"), **told}
+    """The finished model at `out`, with its card and how it was made in `recipe.json`; its workplace goes."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
+    log = {"digest": digest, "recipe": recipe.shown, "device": device, **told}
+    (whole / "README.md").write_text(card(log), encoding="utf-8")
     (whole / "recipe.json").write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
     for path in whole.iterdir():
         path.chmod(0o644)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -153,11 +153,26 @@ class Recipe(Strict):
         return self
 
     def digest(self, examples: object) -> str:
-        """What a run makes follows from this: the recipe, the model that it starts from, and its examples."""
+        """What a run makes follows from this: the recipe, the model that it starts from, and its examples. Where these
+        lie does not matter, but for a start that was not made here: that one is known by its name."""
+        settings = self.model_dump(mode="json", exclude_defaults=True)
         told = Path(self.model.path) / "recipe.json"
-        start = json.loads(told.read_text(encoding="utf-8"))["digest"] if told.is_file() else ""
-        text = json.dumps([self.model_dump(mode="json", exclude_defaults=True), start, examples], sort_keys=True)
+        if told.is_file():
+            settings["model"]["path"] = json.loads(told.read_text(encoding="utf-8"))["digest"]
+        for section, name in (("general", "path"), ("data", "tasks")):
+            settings.get(section, {}).pop(name, None)
+        text = json.dumps([settings, examples], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """As a dump, with the last part of local paths only."""
+        dump = self.model_dump(mode="json")
+        for section, name in (("model", "path"), ("general", "path"), ("data", "tasks")):
+            found = (dump[section] or {}).get(name)
+            if found and Path(found).exists():
+                dump[section][name] = Path(found).name
+        return dump
 
 
 def parse(found: object, where: str = "recipe") -> Recipe:

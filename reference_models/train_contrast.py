@@ -77,7 +77,7 @@ def train(config: recipe.Recipe, out: Path) -> None:
     whole = work / "model"
     model.save_pretrained(whole)
     words.save_pretrained(whole)
-    facts = {"records": len(parts.train), "held_out": len(parts.held_out), "tokens": totals["tokens"]}
+    facts = parts.facts | {"tokens": totals["tokens"]}
     log = [{"train_loss": totals["loss"]}]
     backbone.put(whole, out, config, digest, facts=facts, log=log, seconds=totals["seconds"])
 

@@ -21,7 +21,7 @@ from trl import DPOConfig, DPOTrainer
 from accelerate import PartialState
 
 
-def preferences(config: recipe.Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def preferences(config: recipe.Recipe) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Rows of prompt, chosen and rejected in random order, no more than the steps take, and counts for the card."""
     assert config.preference is not None
     parts = records.split(config.data, config.seed)
@@ -30,7 +30,7 @@ def preferences(config: recipe.Recipe) -> tuple[list[dict[str, Any]], dict[str, 
     if config.train.steps:
         found = found[: config.train.steps * config.train.batch]
     rows = pairs.rows(found, config.preference, config.seed)
-    facts = {"records": len(parts.train), "held_out": len(parts.held_out), "pairs": len(rows)}
+    facts = parts.facts | {"pairs": len(rows)}
     facts |= {f"pairs_{source}": sum(p.source == source for p in found) for source in ("other_stage", "other_persona")}
     return rows, facts
 

@@ -22,18 +22,11 @@ from trl import SFTConfig, SFTTrainer
 from accelerate import PartialState
 
 
-def mixture(config: recipe.Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def mixture(config: recipe.Recipe) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Rows of prompt and completion, those of persons first, and counts for the model card."""
     parts = records.split(config.data, config.seed)
     mixed = records.rows(parts.train, config.data, config.seed)
-    facts = {
-        "records": len(parts.train),
-        "held_out": len(parts.held_out),
-        "near_duplicates": parts.near_duplicates,
-        "filtered": parts.filtered,
-        "personified": len(mixed),
-        "general": 0,
-    }
+    facts = parts.facts | {"personified": len(mixed), "general": 0}
     if config.general is not None and config.general.share:
         facts["general"] = round(len(mixed) * config.general.share / (1 - config.general.share))
         mixed += general.rows(config.general, facts["general"], config.seed)

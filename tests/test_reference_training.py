@@ -113,7 +113,11 @@ def test_ten_steps_of_every_recipe_change_the_weights(
     assert before.keys() == after.keys(), "an adapter must be merged: whatever loads models loads the result"
     assert not torch.equal(before["model.layers.0.mlp.up_proj.weight"], after["model.layers.0.mlp.up_proj.weight"])
     told = json.loads((tmp_path / "out" / "recipe.json").read_text())
-    assert told["recipe"]["model"]["path"] == str(start)
+    assert told["recipe"]["model"]["path"] == start.name, "no path of this machine is told"
+    card = (tmp_path / "out" / "README.md").read_text()
+    for part in ("CC BY 4.0", "## Limits", "## Intended use", f"stage: {config.stage}", *told["facts"]["personas"]):
+        assert part in card
+    assert str(tmp_path) not in card
     assert not list(tmp_path.glob("*.part-*"))
 
 

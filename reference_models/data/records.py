@@ -52,6 +52,17 @@ class Split:
     near_duplicates: int
     filtered: int
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For the model card."""
+        return {
+            "personas": sorted({r.persona for r in self.train}),
+            "records": len(self.train),
+            "held_out": len(self.held_out),
+            "near_duplicates": self.near_duplicates,
+            "filtered": self.filtered,
+        }
+
 
 def material(config: Personified) -> tuple[Data, list[Voice]]:
     """Raises RecipeError: no persona with a train split there."""
