@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip $(PIP_OPTIONS)
 	$(BIN)/python -m pip install -q -c constraints.txt $(PIP_OPTIONS) torch
-	$(BIN)/python -m pip install -q -c constraints.txt $(PIP_OPTIONS) -e '.[hf,dev]'
+	$(BIN)/python -m pip install -q -c constraints.txt $(PIP_OPTIONS) -e '.[hf,train,dev]'
 	touch $@
 
 bench: $(VENV)/.installed

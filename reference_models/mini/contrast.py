@@ -108,14 +108,19 @@ def pack(group: Group) -> Packed:
     )
 
 
-def loss_of(model: LlamaForCausalLM, packed: Packed, scale: float) -> torch.Tensor:
-    """Cross-entropy of the right context for each reply, plus the mean token loss of replies under their own."""
+def log_likelihoods(model: LlamaForCausalLM, packed: Packed) -> torch.Tensor:
+    """(contexts, reply tokens) log-probability of every token of every reply under every context."""
     hidden = model.model(
         input_ids=packed.ids, attention_mask=packed.mask, position_ids=packed.positions, use_cache=False
     ).last_hidden_state[:, packed.before]
     logits = model.lm_head(hidden).float()
     rows = len(packed.ids)
-    found = -F.cross_entropy(logits.flatten(0, 1), packed.targets.repeat(rows), reduction="none").view(rows, -1)
-    scores = found.new_zeros(rows, len(packed.owners)).index_add(1, packed.reply_of, found)
+    return -F.cross_entropy(logits.flatten(0, 1), packed.targets.repeat(rows), reduction="none").view(rows, -1)
+
+
+def loss_of(model: LlamaForCausalLM, packed: Packed, scale: float) -> torch.Tensor:
+    """Cross-entropy of the right context for each reply, plus the mean token loss of replies under their own."""
+    found = log_likelihoods(model, packed)
+    scores = found.new_zeros(len(found), len(packed.owners)).index_add(1, packed.reply_of, found)
     own = scores[packed.owners, torch.arange(len(packed.owners))]
     return F.cross_entropy(scale * scores.T, packed.owners) - own.sum() / len(packed.targets)

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
+from pydantic import ValidationError
 
 from persllm_bench.items import Data, Persona
 from persllm_bench.reader import STATEMENT
 from persllm_bench.schema import STAGES, PersonaHead, Speech, Stage, TrainConversation
+from persllm_bench.schema.base import Record
+
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ def read(tasks: Path) -> tuple[Data, list[Voice]]:
     """The trained personas that have a train split, without items and without banks.
 
     Raises:
-        ValueError: no persona under `tasks` has a train split.
+        ValueError: no persona under `tasks` has a train split, or records that break their rules, by file and line.
     """
     personas = {}
     for folder in sorted(p for p in (tasks / "personas").iterdir() if p.is_dir()):
@@ -47,12 +52,11 @@ def read(tasks: Path) -> tuple[Data, list[Voice]]:
 def _persona(folder: Path) -> Persona:
     head = PersonaHead.model_validate(yaml.safe_load((folder / "persona.yaml").read_text(encoding="utf-8")))
     dossiers = {stage: _dossier(folder / f"{stage}.md") for stage in STAGES}
-    speech = tuple(Speech.model_validate_json(line) for line in _lines(folder / "speech.jsonl"))
-    train = tuple(
-        TrainConversation.model_validate_json(line)
-        for stage in STAGES
-        for line in _lines(folder / "train" / f"{stage}.jsonl")
-    )
+    speech = tuple(_records(folder / "speech.jsonl", Speech))
+    train = tuple(c for stage in STAGES for c in _records(folder / "train" / f"{stage}.jsonl", TrainConversation))
+    for c in train:
+        if unknown := [number for number in c.evidence if number not in dossiers[c.stage]]:
+            raise ValueError(f"{folder}: {c.id}: evidence: {unknown}: allowed are the statements of {c.stage}.md")
     return Persona(folder.name, head, dossiers, speech, {}, train)
 
 
@@ -64,6 +68,22 @@ def _voice(persona: Persona, stage: Stage) -> Voice:
 def _dossier(path: Path) -> dict[str, str]:
     found = map(STATEMENT.match, _lines(path))
     return {match[1]: match[2] for match in found if match}
+
+
+def _records(path: Path, kind: type[R]) -> list[R]:
+    """Raises ValueError: a line for every field of every line that breaks the record's rules."""
+    found, faults = [], []
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        if line.strip():
+            try:
+                found.append(kind.model_validate_json(line))
+            except ValidationError as error:
+                for fault in error.errors():
+                    field = ".".join(map(str, fault["loc"])) or "(the whole)"
+                    faults.append(f"{path}:{number}: {field}: {str(fault['input'])[:60]!r}: {fault['msg']}")
+    if faults:
+        raise ValueError("\n".join(faults))
+    return found
 
 
 def _lines(path: Path) -> list[str]:

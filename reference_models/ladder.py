@@ -1,0 +1,149 @@
+"""The ladder: what each step of the PersLLM recipe buys on one backbone, every rung a submission.
+
+    python -m reference_models.ladder --backbone DIR --corpus DIR --work DIR
+
+Trains the rungs that are missing, runs the benchmark on all, packs them, and prints the tables. What was done is not
+done again; what was interrupted goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from reference_models import recipe, train_contrast, train_dpo, train_sft
+from reference_models.data.export import export
+from reference_models.ladder_table import tables
+from reference_models.recipe import HERE
+from transformers import AutoModelForCausalLM
+
+from persllm_bench import runner
+from persllm_bench.drivers import LmEval, Target
+from persllm_bench.prompts import Condition
+from persllm_bench.reader import load
+from persllm_bench.submissions import pack
+
+TRAIN = {"sft": train_sft.train, "dpo": train_dpo.train, "contrast": train_contrast.train}
+LIKELIHOOD = [f"persllm-ll_{base}" for base in ("knowledge", "attitude", "premise", "identity", "traits")]
+LETTERS = [name.replace("-ll", "") for name in LIKELIHOOD]
+TASKS = [*LIKELIHOOD, *LETTERS, "persllm_open"]
+REASONING = 64
+"""Tokens beside the reply for an analysis before it."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    name: str
+    what: str
+    recipe: str | None = None
+    start: str | None = None
+    """The rung whose model it goes on from; none: the backbone."""
+    condition: Condition = "name"
+
+
+RUNGS = (
+    Rung("untrained-name", "untrained, told the name"),
+    Rung("untrained-dossier", "untrained, given the dossier", condition="profile"),
+    Rung("style", "SFT on manner only", "mini_style"),
+    Rung("analysis", "+ analysis", "mini_analysis"),
+    Rung("induced", "+ anti-induction", "mini_induced"),
+    Rung("dpo", "+ automatic DPO", "mini_dpo", "induced"),
+    Rung("contrast", "+ group contrast (ours)", "mini_contrast", "dpo"),
+    Rung("permuted", "control: names permuted", "mini_permuted"),
+    Rung("permuted-contrast", "control: names permuted throughout", "mini_permuted_contrast", "permuted"),
+)
+
+
+def models(backbone: Path, corpus: Path, work: Path) -> dict[str, Path]:
+    """The model folder of every rung, trained where it is missing."""
+    general = work / "general.jsonl"
+    work.mkdir(parents=True, exist_ok=True)
+    if not general.exists():
+        export(corpus, general)
+    found: dict[str, Path] = {}
+    for rung in RUNGS:
+        found[rung.name] = backbone
+        if rung.recipe is None:
+            continue
+        found[rung.name] = work / "models" / rung.name
+        changes: dict[str, Any] = {"model__path": str(found[rung.start] if rung.start else backbone)}
+        config = recipe.load(HERE / "recipes" / f"{rung.recipe}.yaml", **changes)
+        if config.general is not None:
+            config = recipe.load(HERE / "recipes" / f"{rung.recipe}.yaml", **changes, general__path=str(general))
+        TRAIN[config.stage](config, found[rung.name])
+    return found
+
+
+def run(rung: Rung, model: Path, work: Path) -> Path:
+    """The run folder of a rung, on the personas with a train split; asked where replies are missing."""
+    torch.set_num_threads(1)
+    target = Target(str(model), "hf", "", 16, "cpu", {})
+    slugs = sorted(slug for slug, persona in load().personas.items() if persona.train)
+    folder = work / "runs" / rung.name
+    driver = LmEval(target)
+    return runner.run(
+        target, TASKS, folder, conditions=[rung.condition], personas=slugs, reasoning=REASONING, driver=driver
+    )[0]
+
+
+def submit(rung: Rung, model: Path, folder: Path, work: Path) -> Path:
+    """The rung as a submission, packed once: raw replies and facts."""
+    data, rows = load(), pack.logged(folder)
+    sha = rows[0].files_sha256 or ""
+    parameters = sum(p.numel() for p in AutoModelForCausalLM.from_pretrained(model).parameters())
+    declared = pack.Declared.model_validate(
+        {
+            "model": {
+                "repo": f"persllm-bench/mini-ladder-{rung.name}",
+                "revision": sha[:40],
+                "parameters": parameters,
+                "dtype": "float32",
+                "licence": "cc-by-sa-4.0",
+                "open_weights": True,
+            },
+            "serving": {"backend": "hf"},
+            "hardware": "one CPU core",
+            "command": "python -m reference_models.ladder --backbone DIR --corpus DIR --work DIR",
+            "attempts": 1,
+            "training_data": {
+                "description": f"Public-domain novels, open dialogues; {rung.what}",
+                "train_split": rung.recipe is not None,
+                "test_items": "no",
+            },
+            "contact": "the maintainers of persllm-bench",
+        }
+    )
+    where, files = pack.bundle(rows, declared, data, "ladder")
+    if not (work / "submissions" / where).exists():
+        pack.write(files, work / "submissions" / where)
+    return work / "submissions" / where
+
+
+def climb(backbone: Path, corpus: Path, work: Path) -> str:
+    """Everything; returns the tables, which `work/ladder.md` and `work/ladder.json` keep too."""
+    trained = models(backbone, corpus, work)
+    folders = {}
+    for rung in RUNGS:
+        folders[rung.name] = run(rung, trained[rung.name], work)
+        print(f"{rung.name}: {submit(rung, trained[rung.name], folders[rung.name], work)}", flush=True)
+    text, figures = tables({r.name: (r.what, folders[r.name]) for r in RUNGS}, {r.name: r.start for r in RUNGS})
+    (work / "ladder.md").write_text(text, encoding="utf-8")
+    (work / "ladder.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backbone", type=Path, required=True, help="the pretrained mini model, of mini/pretrain.py")
+    parser.add_argument("--corpus", type=Path, required=True, help="folder of general text")
+    parser.add_argument("--work", type=Path, required=True)
+    args = parser.parse_args()
+    print(climb(args.backbone, args.corpus, args.work))
+
+
+if __name__ == "__main__":
+    main()
