@@ -14,7 +14,7 @@ UNITS = "replace(replace(datum.label, 'G', ' B'), 'M', ' M')"
 SCORE = alt.Scale(domainMax=100, nice=False)
 
 
-def show(chart: alt.TopLevelMixin, description: str) -> None:
+def show(chart: alt.Chart | alt.LayerChart, description: str) -> None:
     """Draw a chart as wide as its place; the description is read out instead of it."""
     st.altair_chart(chart, width="stretch", alt=description)
 
