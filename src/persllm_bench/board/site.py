@@ -58,7 +58,11 @@ def export_site(board: Board, out: Path) -> int:
         pages.write("personas.html", personas=_personas(board))
         pages.write("method.html", baselines=_baselines(board))
         for track, rows in ranked.items():
-            (part / f"ranking_{track}.csv").write_bytes(csv_bytes(pd.DataFrame(rows)))
+            (part / f"ranking_{track}.csv").write_bytes(
+                csv_bytes(
+                    pd.DataFrame([{**row, **row["tasks"]} for row in rows]).drop(columns="tasks", errors="ignore")
+                )
+            )
         (part / "scores.csv").write_bytes(csv_bytes(scores))
         (part / MARK).write_text(json.dumps({"board": board.facts["content_sha256"]}) + "\n")
     return pages.count
