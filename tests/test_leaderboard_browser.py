@@ -179,7 +179,7 @@ def test_everything_is_reached_by_keyboard(browser: Browser) -> None:
     browser.until(lambda: browser.texts("h1") == ["Model"], "a link does not follow the keyboard")
 
 
-def test_the_first_table_comes_within_two_seconds_and_a_page_within_one(browser: Browser) -> None:
+def test_pages_come_soon_even_on_a_busy_machine(browser: Browser) -> None:
     browser.open()
     first = min(browser.open() for _ in range(2))
     began = time.monotonic()
