@@ -4,8 +4,7 @@ python benchmarks/board.py [--entries 1000] [--work FOLDER] [--known 1000] [--si
 
 One submission of full size (profile, none, wrong, name; every default task) is made and scored. The others are its
 scores with noise, written by the writer that `build` uses. --known: builds over so many bundles on disk whose scores
-are kept, and one that is new (2.5 MB each; 0: leave it
-out). --site: writes the plain pages too.
+are kept, and one that is new (2.5 MB each; 0: leave it out). --site: writes the plain pages too.
 """
 
 from __future__ import annotations
