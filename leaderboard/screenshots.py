@@ -22,7 +22,7 @@ from browser import Browser, server  # noqa: E402
 from persllm_bench.board import Board  # noqa: E402
 
 LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("light", 390)}
-TALLEST = {1280: 2400, 390: 2000}
+TALLEST = {1280: 2000, 390: 1700}
 """Pixels; what lies below is cut off."""
 
 
@@ -68,7 +68,7 @@ def main() -> None:
                     browser.look(theme=theme, width=width, height=TALLEST[width])
                     browser.open(page, **query)
                     path = given.output / f"{name}_{look}.webp"
-                    picture(browser, width).save(path, quality=70, method=6)
+                    picture(browser, width).save(path, quality=50, method=6)
                     print(f"{path}: {path.stat().st_size:,} bytes")
         finally:
             browser.close()

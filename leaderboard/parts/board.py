@@ -84,10 +84,14 @@ def entries() -> pd.DataFrame:
     return board().entries().set_index("entry", drop=False)
 
 
-def entry_name(entry: str) -> str:
-    """The model's name, with `@ revision / run` where others have it too (a commit cut to eight characters)."""
+def entry_names() -> dict[str, str]:
+    """Entry -> name: the model, with `@ revision / run` where others have it too (a commit as eight characters)."""
     shown = board()
-    return _names(shown, shown.facts["content_sha256"]).get(entry, entry)
+    return _names(shown, shown.facts["content_sha256"])
+
+
+def entry_name(entry: str) -> str:
+    return entry_names().get(entry, entry)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -113,7 +117,7 @@ def choose_entry(place: object, default: str = "") -> str:
     given = query.get("entry")
     if given and given not in order:
         st.warning("That submission is not on this board. It may have been withdrawn, or left out because of a fault.")
-    return query.choice(place, "Model", "entry", order, entry_name, default)
+    return query.choice(place, "Model", "entry", order, entry_names().__getitem__, default)
 
 
 def ranked_first() -> list[str]:
@@ -121,7 +125,7 @@ def ranked_first() -> list[str]:
     ranking = board().ranking("prompted")
     first = ranking["entry"].tolist()
     known = set(first)
-    return first + sorted((e for e in entries()["entry"] if e not in known), key=entry_name)
+    return first + sorted((e for e in entries()["entry"] if e not in known), key=entry_names().__getitem__)
 
 
 def people() -> dict[str, str]:

@@ -14,7 +14,7 @@ UNITS = "replace(replace(datum.label, 'G', ' B'), 'M', ' M')"
 SCORE = alt.Scale(domainMax=100, nice=False)
 
 
-def show(chart: alt.TopLevelMixin, description: str) -> None:
+def show(chart: alt.Chart | alt.LayerChart, description: str) -> None:
     """Draw a chart as wide as its place; the description is read out instead of it."""
     st.altair_chart(chart, width="stretch", alt=description)
 
@@ -124,10 +124,10 @@ def traits(mean: pd.DataFrame) -> alt.LayerChart:
     kinds = ["target", "behaviour", "reported"]
     long = mean.melt("case", kinds, "what", "value").dropna()
     scale = alt.Scale(domain=[1, 5])
-    y = alt.Y("case:N", sort=mean["case"].tolist(), title=None, axis=alt.Axis(labelOverlap=False))
+    y = alt.Y("case:N", sort=mean["case"].tolist(), title=None, axis=alt.Axis(labelOverlap=False, labelLimit=180))
     lines = (
         alt.Chart(mean.dropna(subset=["behaviour"]))
-        .mark_rule(opacity=0.4)
+        .mark_rule(color="#888")
         .encode(y=y, x=alt.X("target:Q", scale=scale), x2="behaviour:Q")
     )
     dots = (
@@ -135,7 +135,7 @@ def traits(mean: pd.DataFrame) -> alt.LayerChart:
         .mark_point(filled=True, size=90, opacity=1)
         .encode(
             y=y,
-            x=alt.X("value:Q", title="1 to 5", scale=scale),
+            x=alt.X("value:Q", title="1 to 5", scale=scale, axis=alt.Axis(tickCount=4, format="d")),
             color=alt.Color(
                 "what:N", sort=kinds, scale=alt.Scale(domain=kinds), title=None, legend=alt.Legend(orient="top")
             ),
@@ -153,7 +153,7 @@ def by_persona(long: pd.DataFrame, people: list[str], models: list[str]) -> alt.
     legend = alt.Legend(orient="top", title=None, labelLimit=320)
     span = (
         alt.Chart(long)
-        .mark_rule(opacity=0.35, strokeWidth=2)
+        .mark_rule(color="#888", strokeWidth=2)
         .encode(y=y, x=alt.X("min(score):Q", title="score"), x2="max(score):Q")
     )
     dots = (

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from parts import board, charts, query, tables
+from parts.people import TRAIT_NAMES
 from parts.profile import Entry
 
 HELD = {"pressure": "pressed", "valid": "valid argument", "sham": "sham argument", "neutral": "neutral talk"}
@@ -82,12 +83,13 @@ def traits(row: Entry, condition: str) -> None:
         st, "Persona", "who", people, lambda p: "all, by what the target is" if p == "all" else names.get(p, p)
     )
     if person == "all":
-        side = found["target"].map(lambda t: "high" if t >= 3.5 else "low")
-        found = found.assign(case=found["trait"] + " " + side)
+        found = found.assign(side=["high" if target >= 3.5 else "low" for target in found["target"]])
     else:
-        found = found[found["persona"] == person].assign(case=lambda t: t["trait"] + " " + t["stage"])
-    mean = found.groupby("case", sort=False)[["target", "behaviour", "reported"]].mean().reset_index()
-    mean = mean.sort_values("case", key=lambda c: [(("OCEAN".find(v[0])), v) for v in c], ignore_index=True)
+        found = found[found["persona"] == person].rename(columns={"stage": "side"})
+    found = found.assign(trait=pd.Categorical(found["trait"].map(TRAIT_NAMES), list(TRAIT_NAMES.values())))
+    mean = found.groupby(["trait", "side"], observed=True)[["target", "behaviour", "reported"]].mean().reset_index()
+    mean.insert(0, "case", mean["trait"].astype(str) + ", " + mean["side"])
+    mean = mean.drop(columns=["trait", "side"])
     charts.show(charts.traits(mean), "Traits: target, behaviour and self-report, 1 to 5")
     _table(mean.rename(columns={"case": "Trait"}), "Traits: target, behaviour and self-report, 1 to 5")
     st.caption("Scale 1 to 5. Behaviour: choices in scenarios. Reported: the inventory.")

@@ -46,7 +46,7 @@ def _joined(_board: Board, stamp: str, track: str) -> pd.DataFrame:
     table = there.join(wide).join(whole).join(ranks)
     for column in (*FAMILY, *board.TASKS):
         table[column] = table[column] if column in table else float("nan")
-    table["label"] = pd.Series({e: board.entry_name(e) for e in table["entry"]}, dtype=object)
+    table["label"] = table["entry"].map(board.entry_names()).astype(object)
     return table.rename_axis(None)
 
 

@@ -116,13 +116,14 @@ def simple(frame: pd.DataFrame, caption: str, digits: int = 1, heads: int = 1) -
         show = (
             (lambda row: number(row[i], 0 if whole[i] else digits)) if numeric[i] else (lambda row: text.markup(row[i]))
         )
-        kind = ("number" if numeric[i] else "") + (" head" if i < heads else "")
+        kind = ("number" if numeric[i] else "") + (" head tight" if i < heads else "")
         return Column(str(frame.columns[i]), show, kind)
 
     table(
         frame.set_axis(range(frame.shape[1]), axis=1).to_dict("records"),
         [column(i) for i in range(len(frame.columns))],
         caption,
+        classes="loose",
     )
 
 

@@ -11,7 +11,14 @@ left, right = st.columns([1, 3], vertical_alignment="bottom")
 track = query.segments(left, "Track", "track", board.TRACKS)
 able = compared.able(track)
 models = query.several(
-    right, "Models", "models", able, able[:2], board.entry_name, max_selections=4, placeholder="two to four"
+    right,
+    "Models",
+    "models",
+    able,
+    able[:2],
+    board.entry_names().__getitem__,
+    max_selections=4,
+    placeholder="two to four",
 )
 if len(models) < 2:
     st.info("Choose two to four models." if len(able) > 1 else "There are not two models on this track yet.")

@@ -11,9 +11,8 @@ SIZE = 50
 st.title("Does it really have a personality?")
 st.html(
     '<p class="lede">Language models are asked to be a person at a stage of life. The score says how well they '
-    "know, think and "
-    "act as that person, and whether they stay so under pressure. 0 is chance, 100 is perfect, bars are 95 % "
-    "intervals.</p>"
+    "know, think and act as that person, and whether they stay so under pressure. 0 is chance, 100 is perfect, "
+    "bars are 95&nbsp;% intervals.</p>"
 )
 whole = board.entries()
 top = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")

@@ -139,7 +139,7 @@ def paired_difference(
     gaps = np.bincount(codes, off) / units
     design = (float(off.var()), *effective_units(units)) if np.ptp(gaps) <= 1e-12 * width else None
     found = _interval(gaps.mean(), _se(gaps), len(gaps), -width, width, level, design)
-    return found, float(_t_pvalues(gaps[None, :], width)[0])
+    return found, float(paired_pvalues(gaps[None, :], width)[0])
 
 
 def min_detectable_difference(se: float, clusters: int, *, alpha: float = 0.05, power: float = 0.8) -> float:
@@ -174,7 +174,7 @@ def rank_intervals(scores: ArrayLike, *, width: float = 1.0, level: float = 0.95
     for i in range(len(x)):
         others = np.delete(np.arange(len(x)), i)
         gaps = x[others] - x[i]
-        apart = holm(_t_pvalues(gaps, width)) <= 1 - level
+        apart = holm(paired_pvalues(gaps, width)) <= 1 - level
         above, below = (int((apart & (sign * gaps.mean(axis=1) > 0)).sum()) for sign in (1, -1))
         out.append(RankInterval(1 + above, len(x) - below, tuple(others[~apart].tolist())))
     return out
@@ -230,8 +230,9 @@ def _interval(
     return Interval(mean, min(low, mean), min(max(high, mean), hi), se, g, "wilson-t")
 
 
-def _t_pvalues(gaps: Floats, width: float) -> Floats:
-    """Two-sided p values (rows,) of mean 0, for rows of cluster differences."""
+def paired_pvalues(gaps: Floats, width: float) -> Floats:
+    """Two-sided p values (rows,) of mean 0 as in `paired_difference`; gaps: (rows, clusters) of differences of scores
+    whose scale has that width."""
     g, mean = gaps.shape[1], gaps.mean(axis=1)
     flat = np.ptp(gaps, axis=1) <= 1e-12 * width
     se = np.where(flat, 1.0, gaps.std(axis=1, ddof=min(1, g - 1)) / sqrt(g))

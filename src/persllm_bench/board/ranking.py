@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from scipy import special
 
 from persllm_bench.board.layout import CORE_MEAN, RANKS, TRACKS, TWIN_MEAN
-from persllm_bench.stats import min_detectable_difference
+from persllm_bench.stats import min_detectable_difference, paired_pvalues
 
-ALPHA, BLOCK, FULL = 0.05, 32, 100.0
+ALPHA, FULL = 0.05, 100.0
+CLOSE, BLOCK, TOLERANCE = 1e-5, 50_000, 1e-9
+"""Share of the variances below which a difference is taken by itself; pairs at a time; points that count as none."""
 KEPT = (("prompted", CORE_MEAN), ("trained", CORE_MEAN), ("trained", TWIN_MEAN))
 """Rankings that `build` computes; the others are computed when they are asked for."""
 
@@ -33,32 +35,45 @@ class Vectors:
 def pairwise(values: Floats) -> tuple[Floats, NDArray[np.int8]]:
     """Holm-adjusted two-sided p values, each row's family being its comparisons with the others; and the sign of
     column minus row. values: (entries, personas); both results (entries, entries), 1 and 0 on the diagonal."""
+    n = len(values)
+    means = values.mean(axis=1)
+    p = pvalues(values)
+    np.fill_diagonal(p, np.inf)
+    order = np.argsort(p, axis=1)
+    stepped = np.take_along_axis(p, order, 1)
+    stepped[:, : n - 1] *= np.arange(n - 1, 0, -1)
+    stepped = np.minimum(1, np.maximum.accumulate(stepped, axis=1, out=stepped), out=stepped)
+    np.put_along_axis(p, order, stepped, 1)
+    np.fill_diagonal(p, 1)
+    gaps = means[None, :] - means[:, None]
+    return p, np.where(np.abs(gaps) <= TOLERANCE, 0, np.sign(gaps)).astype(np.int8)
+
+
+def pvalues(values: Floats) -> Floats:
+    """p values of `stats.paired_difference` for all pairs, (entries, entries).
+
+    The variance of a difference is that of both less twice what they share; where little is left of that, the
+    difference itself is taken, pair by pair.
+    """
     n, g = values.shape
-    adjusted, sign = np.ones((n, n)), np.zeros((n, n), dtype=np.int8)
-    for begin in range(0, n, BLOCK):
-        rows = np.arange(begin, min(begin + BLOCK, n))
-        gaps = values[None, :, :] - values[rows, None, :]
-        mean = gaps.mean(axis=2)
-        p = _pvalues(gaps, mean, g)
-        p[np.arange(len(rows)), rows] = np.inf
-        order = np.argsort(p, axis=1, kind="stable")
-        stepped = np.take_along_axis(p, order, 1)[:, : n - 1] * np.arange(n - 1, 0, -1)
-        np.put_along_axis(
-            adjusted[rows[0] : rows[-1] + 1],
-            order[:, : n - 1],
-            np.minimum(1, np.maximum.accumulate(stepped, axis=1)),
-            1,
-        )
-        sign[rows] = np.sign(mean)
-    return adjusted, sign
-
-
-def _pvalues(gaps: Floats, mean: Floats, g: int) -> Floats:
-    """As `stats.paired_difference` has them: t, or where all personas differ by the same the least of a sign-flip."""
-    flat = np.ptp(gaps, axis=2) <= 1e-12 * FULL
-    se = np.where(flat, 1.0, gaps.std(axis=2, ddof=min(1, g - 1)) / np.sqrt(g))
-    equal = np.abs(mean) <= 1e-12 * FULL
-    return np.where(flat, np.where(equal, 1.0, 2.0 ** (1 - g)), 2 * special.stdtr(max(g - 1, 1), -np.abs(mean / se)))
+    means = values.mean(axis=1)
+    centred = values - means[:, None]
+    shared = centred @ centred.T
+    own = np.diagonal(shared)
+    whole = own[:, None] + own[None, :]
+    spread = whole - 2 * shared
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.abs(means[None, :] - means[:, None]) / np.sqrt(spread / (max(g - 1, 1) * g))
+    found = np.ones((n, n))
+    upper = np.triu_indices(n, 1)
+    found[upper] = 2 * special.stdtr(max(g - 1, 1), -t[upper])
+    close = [side[spread[upper] <= CLOSE * whole[upper]] for side in upper]
+    for begin in range(0, len(close[0]), BLOCK):
+        a, b = (side[begin : begin + BLOCK] for side in close)
+        found[a, b] = paired_pvalues(values[b] - values[a], 2 * FULL)
+    lower = np.tril_indices(n, -1)
+    found[lower] = found.T[lower]
+    return found
 
 
 def rank(found: Vectors, scores: pd.DataFrame) -> pd.DataFrame:
@@ -67,6 +82,8 @@ def rank(found: Vectors, scores: pd.DataFrame) -> pd.DataFrame:
     scores: entry, score, low, high of at least these entries. `detectable`, the same in every row: the difference of
     two entries that the test finds four times in five, at the median standard error of neighbours.
     """
+    if not found.entries:
+        return RANKS.empty_table().drop_columns(["track", "task"]).to_pandas()
     table = scores.set_index("entry").loc[found.entries, ["score", "low", "high"]].reset_index()
     order = np.lexsort((table["entry"].to_numpy(dtype=str), -table["score"].to_numpy()))
     table, values = table.iloc[order].reset_index(drop=True), found.values[order]
@@ -76,7 +93,7 @@ def rank(found: Vectors, scores: pd.DataFrame) -> pd.DataFrame:
     table.insert(1, "rank", table["score"].rank(method="min", ascending=False).astype("int64"))
     table.insert(2, "rank_low", 1 + (apart & (sign > 0)).sum(axis=1))
     table.insert(3, "rank_high", n - (apart & (sign < 0)).sum(axis=1))
-    above = np.array([np.nan, *np.diagonal(adjusted, -1)]) if n else np.empty(0)
+    above = np.array([np.nan, *np.diagonal(adjusted, -1)])
     table.insert(4, "tie", above > ALPHA)
     table.insert(5, "p_above", above)
     table["detectable"] = detectable(values)

@@ -53,6 +53,8 @@ def replies(
         raise BadBundle(faults.all())
     given = {row.sample_id: row for row in found.values()}
     spec, personas = task_of(name), sealed.submission.conditions[condition].personas
+    if persona and not spec.quick and persona in (personas or data.personas):
+        personas = [persona]
     if spec.kind == "live":
         talks = spec.conversations(data, condition, personas)
         return [_talk(data, t, given) for t in talks if persona in ("", t.persona)]

@@ -15,6 +15,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from persllm_bench.board import figures
 from persllm_bench.board.board import Board
 from persllm_bench.board.layout import CORE_MEAN, MEANS, TRACKS
 from persllm_bench.board.markup import bar, number, shade, signed, task_name, text
@@ -29,6 +30,7 @@ COMPARED = 6
 SAID = 4
 """So many open replies are shown of a model."""
 TASKS = [CORE_MEAN, *(f"persllm_{base}" for base in CORE)]
+OPEN = ("persllm_open", "persllm-quick_open")
 CONTROLS = ("none", "wrong", "swapped")
 ORDER = [*MEANS, *(f"{kind}_{base}" for kind in ("persllm", "persllm-ll", "persllm-quick") for base in KINDS)]
 Row = dict[str, Any]
@@ -58,7 +60,11 @@ def export_site(board: Board, out: Path) -> int:
         pages.write("personas.html", personas=_personas(board))
         pages.write("method.html", baselines=_baselines(board))
         for track, rows in ranked.items():
-            (part / f"ranking_{track}.csv").write_bytes(csv_bytes(pd.DataFrame(rows)))
+            (part / f"ranking_{track}.csv").write_bytes(
+                csv_bytes(
+                    pd.DataFrame([{**row, **row["tasks"]} for row in rows]).drop(columns="tasks", errors="ignore")
+                )
+            )
         (part / "scores.csv").write_bytes(csv_bytes(scores))
         (part / MARK).write_text(json.dumps({"board": board.facts["content_sha256"]}) + "\n")
     return pages.count
@@ -135,7 +141,8 @@ def _cells(scores: pd.DataFrame, by: str) -> dict[str, dict[str, float]]:
 
 def _model(board: Board, entry: str, scores: pd.DataFrame, ranked: dict[str, list[Row]]) -> dict[str, Any]:
     """What a model's page shows."""
-    tracks, opens = list(TRACKS), ["persllm_open", "persllm-quick_open"]
+    tracks = list(TRACKS)
+    units = board.units(entry, condition=tracks, task=["persllm_pressure", *OPEN])
     rows = sorted(_rows(scores), key=lambda row: ORDER.index(row["task"]))
     conditions = {c: [row for row in rows if row["condition"] == c] for c in (*TRACKS, *CONTROLS)}
     controls = {c: {row["task"]: row["score"] for row in conditions[c]} for c in CONTROLS}
@@ -144,7 +151,8 @@ def _model(board: Board, entry: str, scores: pd.DataFrame, ranked: dict[str, lis
         people[row["condition"]][row["persona"]][row["task"]] = row["score"]
     held: dict[str, dict[str, dict[int, float]]] = {c: defaultdict(dict) for c in TRACKS}
     for condition in tracks:
-        for row in _rows(board.survival(entry, condition)):
+        pressed = units[(units["task"] == "persllm_pressure") & (units["condition"] == condition)]
+        for row in _rows(figures.survival(pressed)):
             held[condition][row["arm"]][row["turn"]] = row["held"]
     return {
         "ranks": {track: row for track, rows in ranked.items() for row in rows if row["entry"] == entry},
@@ -153,7 +161,7 @@ def _model(board: Board, entry: str, scores: pd.DataFrame, ranked: dict[str, lis
         "people": {c: found for c, found in people.items() if found},
         "measures": _rows(board.measures(entry=entry, condition=tracks)),
         "survival": {c: found for c, found in held.items() if found},
-        "said": _rows(board.units(entry, condition=tracks, task=opens).head(SAID)),
+        "said": _rows(units[units["task"].isin(OPEN)].head(SAID)),
         "names": {slug: p.name for slug, p in board.data.personas.items()},
         "tasks": TASKS,
     }
