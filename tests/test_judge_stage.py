@@ -276,7 +276,7 @@ def test_the_command_says_the_cost_then_judges_and_prints(
     cost = invoke(*base, "--dry-run")
     assert cost.exit_code == 0, cost.output
     assert "profile: persllm_judge" in cost.output
-    assert "unknown before the first calls" in cost.output
+    assert "unknown before the first calls" in " ".join(cost.output.split())
     assert not list((root / "profile" / "judgements").rglob("*.jsonl"))
     done = command(*base, "--quick", "--calibration", root / "profile", "--attacks")
     assert done.returncode == 0, done.stderr[-2000:]
