@@ -64,6 +64,9 @@ def test_one_object_of_the_keys_asked_for_is_read(text: str) -> None:
         json.dumps(GOOD).replace("5", "NaN", 1),
         f"{json.dumps(GOOD)}\n{json.dumps(GOOD)}",
         "[" * 100_000,
+        "```json" + "\n" * 100_000,
+        "```\n" * 25_000 + "```",
+        json.dumps(GOOD) + " " * 20 + "}",
     ],
 )
 def test_everything_else_is_unparsed(text: str) -> None:

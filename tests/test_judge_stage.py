@@ -103,7 +103,7 @@ def test_a_judge_that_fails_its_gate_is_shown_as_failing(data: Data, run: RunFol
     assert found.doubts[0] == "kappa is 0.00, at least 0.6 is needed"
     assert {f.corrected for f in found.figures} == {None}
     row = report.as_json(found)
-    assert row["trusted"] is False
+    assert (row["trusted"], row["own_replies"]) == (False, False)
     assert row["figures"]["error_any"]["corrected"] is None
     assert (row["figures"]["error_any"]["raw"]["value"], row["figures"]["error_any"]["raw"]["n"]) == (0, 48)
 
@@ -276,7 +276,7 @@ def test_the_command_says_the_cost_then_judges_and_prints(
     cost = invoke(*base, "--dry-run")
     assert cost.exit_code == 0, cost.output
     assert "profile: persllm_judge" in cost.output
-    assert "unknown before the first calls" in cost.output
+    assert "unknown before the first calls" in " ".join(cost.output.split())
     assert not list((root / "profile" / "judgements").rglob("*.jsonl"))
     done = command(*base, "--quick", "--calibration", root / "profile", "--attacks")
     assert done.returncode == 0, done.stderr[-2000:]
@@ -287,6 +287,7 @@ def test_the_command_says_the_cost_then_judges_and_prints(
     rows = json.loads(again.output)
     assert rows["judges"][0]["passed"] is False
     assert rows["runs"][0]["trusted"] is False
+    assert rows["runs"][0]["own_replies"] is True
     wrong = invoke("judge", root, "--judge", mini, "--tasks", "persllm_knowledge")
     assert wrong.exit_code == 2
     assert "no free text of persllm_knowledge; it has persllm-quick_open" in " ".join(wrong.output.split())

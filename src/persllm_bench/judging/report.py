@@ -26,13 +26,15 @@ from persllm_bench.stats import Interval
 
 @dataclass(frozen=True)
 class Fidelity:
-    """What one judge found in one run. `whole`: whether it was calibrated on the whole gold set."""
+    """What one judge found in one run. `whole`: whether it was calibrated on the whole gold set; `own`: whether the run
+    is the judge's own, so that liking its own way of writing would show as faithfulness."""
 
     run: Path
     condition: str
     judge: JudgeFacts
     gate: Gate
     whole: bool
+    own: bool
     figures: list[fidelity.Figure]
     measures: dict[str, Measure]
     adjudicated: dict[str, Interval]
@@ -77,6 +79,7 @@ def found(run: RunFolder, folder: JudgeFolder, data: Data) -> Fidelity:
         judge=facts,
         gate=gate_of(calibration),
         whole=folder.calibrated() == CALIBRATIONS[0],
+        own=(known.model, known.model_sha256 or known.model_args.get("revision")) == (facts.judge, facts.revision),
         figures=fidelity.figures(outcomes, gold),
         measures=fidelity.measures(outcomes),
         adjudicated=adjudicated,
@@ -167,6 +170,7 @@ def as_json(f: Fidelity) -> dict[str, Any]:
         "prompt_sha256": f.judge.prompt_sha256,
         "trusted": f.trusted,
         "doubts": list(f.doubts),
+        "own_replies": f.own,
         "assumes_transfer": True,
         "figures": {
             x.name: {

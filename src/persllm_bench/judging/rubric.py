@@ -55,7 +55,8 @@ PROMPT_SHA256 = hashlib.sha256("\0".join((INTRODUCTION, INSTRUCTIONS, EMPTY_REPL
 
 _ABBREVIATED = r"(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\b[A-HJ-Z]\.)"
 _BREAK = re.compile(rf"{_ABBREVIATED}(?<=[.!?…])[\"'”’)\]]*\s+|\n+")
-_FENCE = re.compile(r"\A```(?:json)?\s*\n(.*)\n```\Z", re.DOTALL)
+LONGEST_RATING = 10_000
+"""Characters; nothing that long is one rating, and a scorer must not be kept busy with it."""
 
 
 class Labelled(Record):
@@ -129,10 +130,14 @@ def parse_rating(text: str, count: int) -> Rating | None:
     None unless it is one JSON object of exactly the keys asked for, with numbers in range, bare or in one code fence.
     """
     text = text.strip()
-    fenced = _FENCE.match(text)
+    first, _, rest = text.partition("\n")
+    if first in ("```", "```json") and rest.endswith("\n```"):
+        text = rest.removesuffix("\n```")
     try:
-        rating = Rating.model_validate(strict.loads(fenced[1] if fenced else text))
+        rating = Rating.model_validate(strict.loads(text)) if len(text) <= LONGEST_RATING else None
     except (ValidationError, ValueError, RecursionError):
+        return None
+    if rating is None:
         return None
     named = [(e.sentence, e.kind) for e in rating.errors]
     return rating if len(set(named)) == len(named) and all(n <= count for n, _ in named) else None

@@ -43,7 +43,7 @@ def attack_table(scored: TaskScore) -> Table:
 
 def fidelity_table(f: Fidelity) -> Table:
     """Shares of replies with an error, as the judge says and corrected for its errors, then the raw measures."""
-    mark = "" if f.trusted else "  NOT TRUSTED"
+    mark = ("  (its own replies)" if f.own else "") + ("" if f.trusted else "  NOT TRUSTED")
     table = Table(title=f"{f.run}: judged by {f.judge.judge}{mark}", title_justify="left")
     table.caption = "corrected: assumes that the judge errs here as on the gold set"
     for name in ("share of replies with", "raw", "95 % interval", "corrected", "95 % interval ", "n"):

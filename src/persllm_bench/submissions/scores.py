@@ -20,8 +20,7 @@ from persllm_bench.submissions.tree import Tree
 from persllm_bench.submissions.validation import seal, validate
 
 SCORER = (
-    "cocreation.py", "conversation.py", "dialogue.py", "items.py", "judging/attacks.py", "judging/questions.py",
-    "judging/rubric.py", "prompts.py", "reader.py",
+    "cocreation.py", "conversation.py", "dialogue.py", "items.py", "judging", "prompts.py", "reader.py",
     "references.py", "report.py", "samples.py", "schema", "scoring", "stats.py", "strict.py", "submissions/bundle.py",
     "submissions/record.py", "submissions/tree.py", "submissions/validation.py", "suite.py",
 )  # fmt: skip
