@@ -2,12 +2,13 @@
 
 A paired difference is over samples: the credit of each by `acc_pmi` (1 right, 0 wrong) in one run less that in another,
 so that it is a difference of accuracies. Intervals are those of the trained track: personas are fixed strata, clusters
-are items that share evidence.
+are items that share evidence. Identity is not pooled with the others: there always staying earns more than half of the
+samples. Its difference is that of the scores (J) per persona, with a t interval over the personas.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ from persllm_bench.scoring import TaskScore
 from persllm_bench.scoring.aggregate import percent
 from persllm_bench.scoring.keys import evidence
 from persllm_bench.scoring.score import sample_value
-from persllm_bench.stats import Interval, evidence_clusters, stratified_mean
+from persllm_bench.stats import Interval, cluster_t, evidence_clusters, stratified_mean
 
-BASES = ("knowledge", "attitude", "premise", "identity")
-ALL = (*BASES, "traits")
+BASES = ("knowledge", "attitude", "premise")
+"""Pooled: a fixed policy earns what chance does on each."""
+ALL = (*BASES, "identity", "traits")
 Scores = Mapping[str, TaskScore]
 
 
@@ -44,12 +46,15 @@ def credits(data: Data, found: TaskScore) -> dict[tuple[str, ...], tuple[float, 
     return out
 
 
-def difference(data: Data, a: Scores, b: Scores, bases: Iterable[str]) -> Interval:
-    """Mean of b - a over the samples of the likelihood twins of `bases`, in percentage points.
+def difference(data: Data, a: Scores, b: Scores, bases: Sequence[str]) -> Interval:
+    """Mean of b - a over the samples of the likelihood twins of `bases`, in points; identity stands alone.
 
     Raises:
         ValueError: the two runs have different samples.
     """
+    if list(bases) == ["identity"]:
+        before, after = (found["persllm-ll_identity"].by_persona for found in (a, b))
+        return cluster_t([after[who] - before[who] for who in before], lo=-200, hi=200)
     left: dict[Any, Any] = {}
     right: dict[Any, Any] = {}
     for base in bases:
