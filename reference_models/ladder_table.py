@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def difference(data: Data, a: Scores, b: Scores, bases: Sequence[str]) -> Interv
     """
     if list(bases) == ["identity"]:
         before, after = (found["persllm-ll_identity"].by_persona for found in (a, b))
-        return cluster_t([after[who] - before[who] for who in before], lo=-200, hi=200)
+        return cluster_t([after[who] - before[who] for who in before])
     left: dict[Any, Any] = {}
     right: dict[Any, Any] = {}
     for base in bases:
@@ -64,7 +65,7 @@ def difference(data: Data, a: Scores, b: Scores, bases: Sequence[str]) -> Interv
         raise ValueError(f"two runs of different samples: {sorted(set(left) ^ set(right))[:3]}")
     gaps = np.array([right[key][0] - left[key][0] for key in left])
     labels = evidence_clusters([cited for _, _, cited in left.values()])
-    return percent(stratified_mean(gaps, [who for _, who, _ in left.values()], labels.tolist(), lo=-1, hi=1))
+    return percent(stratified_mean(gaps, [who for _, who, _ in left.values()], labels.tolist(), lo=-inf, hi=inf))
 
 
 def tables(
