@@ -1,14 +1,16 @@
 """The ladder's tables: scores of every rung, paired differences between rungs, and PersLLM's distinction of replies.
 
-A paired difference is over samples: each is worth (credit - chance) / (1 - chance), credit by `acc_pmi`, and the same
-sample is compared in two runs. Intervals are those of the trained track: personas are fixed strata, clusters are items
-that share evidence.
+A paired difference is over samples: the credit of each by `acc_pmi` (1 right, 0 wrong) in one run less that in another,
+so that it is a difference of accuracies. Intervals are those of the trained track: personas are fixed strata, clusters
+are items that share evidence. Identity is not pooled with the others: there always staying earns more than half of the
+samples. Its difference is that of the scores (J) per persona, with a t interval over the personas.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,14 @@ from persllm_bench.items import Data
 from persllm_bench.reader import load
 from persllm_bench.runs import RunFolder
 from persllm_bench.scoring import TaskScore
-from persllm_bench.scoring.keys import chance, evidence
+from persllm_bench.scoring.aggregate import percent
+from persllm_bench.scoring.keys import evidence
 from persllm_bench.scoring.score import sample_value
-from persllm_bench.stats import Interval, evidence_clusters, stratified_mean
+from persllm_bench.stats import Interval, cluster_t, evidence_clusters, stratified_mean
 
-BASES = ("knowledge", "attitude", "premise", "identity")
-ALL = (*BASES, "traits")
+BASES = ("knowledge", "attitude", "premise")
+"""Pooled: a fixed policy earns what chance does on each."""
+ALL = (*BASES, "identity", "traits")
 Scores = Mapping[str, TaskScore]
 
 
@@ -32,34 +36,36 @@ def scores(folder: Path, data: Data) -> dict[str, TaskScore]:
     return {found.task: found for found in RunFolder(folder).score(data)}
 
 
-def values(data: Data, found: TaskScore) -> dict[tuple[str, ...], tuple[float, str, frozenset[str]]]:
-    """(persona, item, stage, variant) -> value (0 chance, 1 right), persona, and the statements it rests on."""
+def credits(data: Data, found: TaskScore) -> dict[tuple[str, ...], tuple[float, str, set[str]]]:
+    """(task, persona, item, stage, variant) -> credit, persona, and the statements it rests on."""
     out = {}
     for o in found.outcomes:
-        s, blind = o.sample, chance(data, o.sample)
-        cited = frozenset(f"{s.persona}/{s.stage}/{e}" for e in evidence(data, s))
-        value = (sample_value(data, o) - blind) / (1 - blind)
-        out[(found.task, s.persona, s.item, s.stage, s.variant)] = (value, s.persona, cited)
+        s = o.sample
+        cited = {f"{s.persona}/{s.stage}/{number}" for number in evidence(data, s)}
+        key = (found.task, s.persona, s.item, s.stage, s.variant)
+        out[key] = (sample_value(data, o), s.persona, cited or {"/".join(key)})
     return out
 
 
-def difference(data: Data, a: Scores, b: Scores, bases: Iterable[str]) -> Interval:
-    """Mean of b - a over the samples of the likelihood twins of `bases`, x 100."""
+def difference(data: Data, a: Scores, b: Scores, bases: Sequence[str]) -> Interval:
+    """Mean of b - a over the samples of the likelihood twins of `bases`, in points; identity stands alone.
+
+    Raises:
+        ValueError: the two runs have different samples.
+    """
+    if list(bases) == ["identity"]:
+        before, after = (found["persllm-ll_identity"].by_persona for found in (a, b))
+        return cluster_t([after[who] - before[who] for who in before])
     left: dict[Any, Any] = {}
     right: dict[Any, Any] = {}
     for base in bases:
-        left |= values(data, a[f"persllm-ll_{base}"])
-        right |= values(data, b[f"persllm-ll_{base}"])
+        left |= credits(data, a[f"persllm-ll_{base}"])
+        right |= credits(data, b[f"persllm-ll_{base}"])
     if set(left) != set(right):
         raise ValueError(f"two runs of different samples: {sorted(set(left) ^ set(right))[:3]}")
     gaps = np.array([right[key][0] - left[key][0] for key in left])
-    people = [person for _, person, _ in left.values()]
-    labels = evidence_clusters([set(left[key][2]) or {str(key)} for key in left])
-    bound = 1 + 1 / 3
-    found = stratified_mean(gaps, people, labels.tolist(), lo=-bound, hi=bound)
-    return Interval(
-        100 * found.estimate, 100 * found.low, 100 * found.high, 100 * found.se, found.clusters, found.method
-    )
+    labels = evidence_clusters([cited for _, _, cited in left.values()])
+    return percent(stratified_mean(gaps, [who for _, who, _ in left.values()], labels.tolist(), lo=-inf, hi=inf))
 
 
 def tables(

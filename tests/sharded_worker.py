@@ -20,10 +20,9 @@ from transformers import AutoModelForCausalLM
 STEPS = 3
 
 
-def main(path: str, batch: str, out: str) -> None:
+def train(path: str, batch: str, rank: int, world: int) -> dict:
+    """Losses of a few steps, and how many parameters there are and are sharded."""
     torch.set_num_threads(1)
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    rank = int(os.environ.get("RANK", "0"))
     model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
     if world > 1:
         dist.init_process_group("gloo")
@@ -47,12 +46,13 @@ def main(path: str, batch: str, out: str) -> None:
         if world > 1:
             dist.all_reduce(whole)
         losses.append(whole.item())
-    if rank == 0:
-        facts = {"losses": losses, "parameters": len(list(model.parameters())), "sharded": sharded}
-        Path(out).write_text(json.dumps(facts))
     if world > 1:
         dist.destroy_process_group()
+    return {"losses": losses, "parameters": len(list(model.parameters())), "sharded": sharded}
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    place = int(os.environ["RANK"])
+    told = train(sys.argv[1], sys.argv[2], place, int(os.environ["WORLD_SIZE"]))
+    if place == 0:
+        Path(sys.argv[3]).write_text(json.dumps(told))

@@ -21,6 +21,8 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
+import sharded_worker
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 torch.set_num_threads(1)
@@ -198,15 +200,15 @@ def test_two_processes_with_sharded_weights_lose_what_one_process_loses(tmp_path
     pad = torch.nn.utils.rnn.pad_sequence
     batch = {"ids": pad(ids, True, words.pad_token_id), "labels": pad(labels, True, -100)}
     torch.save(batch, tmp_path / "batch.pt")
-    one = _losses(tmp_path, 1)
-    two = _losses(tmp_path, 2)
+    one = sharded_worker.train(str(MINI), str(tmp_path / "batch.pt"), 0, 1)
+    two = _in_processes(tmp_path, 2)
     assert one["sharded"] == 0
     assert two["sharded"] == two["parameters"] > 0, "every parameter must be a DTensor, else this is plain DDP"
     assert one["losses"] == pytest.approx(two["losses"], abs=1e-3)
     assert one["losses"][-1] < one["losses"][0]
 
 
-def _losses(folder: Path, processes: int) -> dict:
+def _in_processes(folder: Path, processes: int) -> dict:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = str(found.getsockname()[1])
