@@ -12,9 +12,9 @@ import streamlit as st
 from parts import board, query, tables, text
 from parts.tables import Column, Row
 from persllm_bench.board import Board
-from persllm_bench.suite import FAMILIES
+from persllm_bench.suite import CORE, FAMILIES
 
-FAMILY = {f"persllm-{family}": family.capitalize() for family in FAMILIES}
+FAMILY = {f"persllm-{family}": family.capitalize() for family, bases in FAMILIES.items() if set(bases) & set(CORE)}
 COLUMNS = {
     **FAMILY,
     **{task: board.task_name(task) for task in board.TASKS},

@@ -18,6 +18,7 @@ MEANS: dict[str, tuple[str, tuple[str, ...]]] = {
     **{
         f"persllm-{family}": (family, tuple(f"persllm_{base}" for base in bases if base in CORE))
         for family, bases in FAMILIES.items()
+        if set(bases) & set(CORE)
     },
     TWIN_MEAN: ("core", tuple(f"persllm-ll_{base}" for base in CORE if KINDS[base] == "letter")),
 }
