@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -184,12 +186,19 @@ def test_judges_are_read_where_they_are_and_their_absence_is_told(
     folder = tmp_path / "data"
     shutil.copytree(board_folder, folder)
     monkeypatch.setenv("PERSLLM_BOARD", str(folder))
-    (folder / "judges.json").write_text(json.dumps({"judges": [{"name": "<b>j</b>", "kappa": 0.71, "passes": True}]}))
+    measures = pd.read_parquet(folder / "measures.parquet")
+    entries = sorted(measures["entry"].unique())[:2]
+    told = {"kappa": (0.71, 0.40), "swap_consistency": (0.95, 0.97)}
+    rows = [
+        {"entry": entry, "condition": "profile", "task": "persllm_judge", "measure": name, "value": values[i]}
+        for i, entry in enumerate(entries)
+        for name, values in told.items()
+    ]
+    whole = pd.concat([measures, pd.DataFrame(rows)]).sort_values("entry", kind="stable")
+    pq.write_table(pa.Table.from_pandas(whole, preserve_index=False), folder / "measures.parquet")
     page = html(app("judges"))
-    assert "&lt;b&gt;j&lt;/b&gt;" in page
+    assert page.count("passes</span>") == page.count("fails</span>") == 1
     assert "0.71" in page
-    (folder / "judges.json").write_text("[]")
-    assert any("cannot be read" in e.value for e in app("judges").error)
 
 
 def test_labels_and_markup_show_the_text_itself() -> None:

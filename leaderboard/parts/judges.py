@@ -1,38 +1,35 @@
-"""Calibration of judges, from `judges.json` in the board's folder: {"judges": [{name, and a figure per column}]}.
+"""Calibration of judges: what submissions that ran `persllm_judge`, given the dossiers, showed on the gold set.
 
-The page shows what is there. A judge that has not passed its gate scores nothing on this board.
+A judge that has not passed its gate scores nothing on this board.
 """
 
 from __future__ import annotations
 
-import json
 from functools import partial
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from parts import board, tables, text
 from parts.tables import Column, Row
+from persllm_bench.judging.gate import Gate
 
 COLUMNS = {
     "kappa": "Agreement with gold (kappa)",
     "swap_consistency": "Same verdict when swapped",
-    "recall": "Planted errors found at 5 % false alarms",
+    "recall_at_5fpr": "Planted errors found at 5 % false alarms",
     "length_effect": "Length effect",
     "attack_success": "Attacks that worked",
 }
 
 
-def read() -> list[dict[str, Any]]:
-    """Rows of judges.json; raises ValueError where it is no such file."""
-    path = board.folder() / "judges.json"
-    if not path.is_file():
-        return []
-    found = json.loads(path.read_text())
-    rows = found.get("judges") if isinstance(found, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(r, dict) and isinstance(r.get("name"), str) for r in rows):
-        raise ValueError("judges.json must be an object with a list `judges` of objects that have a name")
+def read() -> list[Row]:
+    """One row for each entry that was asked as a judge: its name, its figures, and whether they pass the gate."""
+    found = board.board().measures(task="persllm_judge", condition="profile")
+    rows: list[Row] = []
+    for entry, given in found.groupby("entry"):
+        figures = given.set_index("measure")["value"].dropna().to_dict()
+        rows.append({"name": board.entry_name(str(entry)), "passes": Gate.of(figures).passed, **figures})
     return rows
 
 
@@ -45,11 +42,7 @@ def show() -> None:
         "its verdict when the order is "
         "swapped (at least 0.9).</p>"
     )
-    try:
-        rows = read()
-    except ValueError as error:
-        st.error(text.label(f"The calibration of judges cannot be read: {error}", 300))
-        return
+    rows = read()
     if not rows:
         st.info("No judge has been calibrated on this board yet.")
         return
