@@ -16,7 +16,7 @@ from persllm_bench.items import Data
 from persllm_bench.submissions import Git
 from persllm_bench.submissions.pull import check_pull
 
-LAW = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+LAW = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 seeds = st.integers(0, 2**32)
 
 
@@ -47,7 +47,7 @@ def test_no_attack_gets_past_on_a_real_models_bundle(mini_range: Range, name: st
     mini_range.fire(name, random.Random(seed))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(name=st.sampled_from(sorted(PULLS)), seed=seeds)
 def test_no_pull_request_gets_past(small_range: Range, repository: Repository, name: str, seed: int) -> None:
     small_range.pull(name, repository, random.Random(seed))
