@@ -15,7 +15,7 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import get_model
 
-from conftest import ROOT, command, invoke
+from conftest import ROOT, invoke
 from persllm_bench.drivers import Target
 from persllm_bench.faces.inspect_fidelity import persllm_quick_fidelity
 from persllm_bench.faces.inspect_logs import replies_of
@@ -278,11 +278,11 @@ def test_the_command_says_the_cost_then_judges_and_prints(
     assert "profile: persllm_judge" in cost.output
     assert "unknown before the first calls" in " ".join(cost.output.split())
     assert not list((root / "profile" / "judgements").rglob("*.jsonl"))
-    done = command(*base, "--quick", "--calibration", root / "profile", "--attacks")
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "NOT TRUSTED" in done.stdout
-    assert "4 calls in" in done.stdout
-    assert "homoglyphs" in done.stdout
+    done = invoke(*base, "--quick", "--calibration", root / "profile", "--attacks")
+    assert done.exit_code == 0, (done.output[-2000:], done.exception)
+    assert "NOT TRUSTED" in done.output
+    assert "4 calls in" in done.output
+    assert "homoglyphs" in done.output
     again = invoke(*base, "--quick", "--json")
     rows = json.loads(again.output)
     assert rows["judges"][0]["passed"] is False
