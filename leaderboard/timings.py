@@ -1,6 +1,6 @@
 """How long a reader waits, in a real browser: the first table, and from page to page.
 
-python leaderboard/timings.py [--board FOLDER] [--times 5]
+python leaderboard/timings.py [--board FOLDER] [--times 20]
 
 Without --board: over a thousand full submissions, made as benchmarks/board.py makes them. The app runs warm: one reader
 was there before. The server, the browser and this script share the machine.
@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / name) for name in ("benchmarks", "tests", "src")]
 
+import psutil  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 
 from browser import Browser, server  # noqa: E402
@@ -72,16 +73,18 @@ def measure(board: Path, times: int) -> None:
                 for name in TITLES:
                     taken.setdefault(f"to {name}", []).append(switch(browser, name))
                     browser.settled()
+            memory = sum(p.memory_info().rss for p in psutil.Process().children() if "streamlit" in p.cmdline())
         finally:
             browser.close()
     rows = [{"what": k, "median (s)": statistics.median(v), "slowest (s)": max(v)} for k, v in taken.items()]
     show(f"{times} times each", *rows)
+    print(f"\nmemory of the server after all of them: {memory / 1e6:,.0f} MB")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--board", type=Path)
-    parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--times", type=int, default=20)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         measure(given.board or thousand(Path(folder)), given.times)

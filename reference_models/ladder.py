@@ -1,6 +1,6 @@
 """The ladder: what each step of the PersLLM recipe buys on one backbone, every rung a submission.
 
-    python -m reference_models.ladder --backbone DIR --corpus DIR --work DIR
+    python -m reference_models.ladder --corpus DIR --work DIR
 
 Trains the rungs that are missing, runs the benchmark on all, packs them, and prints the tables. What was done is not
 done again; what was interrupted goes on.
@@ -27,10 +27,11 @@ from persllm_bench.prompts import Condition
 from persllm_bench.reader import load
 from persllm_bench.submissions import pack
 
+BACKBONE = HERE / "mini" / "backbone"
 TRAIN = {"sft": train_sft.train, "dpo": train_dpo.train, "contrast": train_contrast.train}
 LIKELIHOOD = [f"persllm-ll_{base}" for base in ("knowledge", "attitude", "premise", "identity", "traits")]
 LETTERS = [name.replace("-ll", "") for name in LIKELIHOOD]
-TASKS = [*LIKELIHOOD, *LETTERS, "persllm_open"]
+TASKS = [*LIKELIHOOD, *LETTERS, "persllm_open", "persllm_pressure", "persllm_dialogue"]
 REASONING = 64
 """Tokens beside the reply for an analysis before it."""
 
@@ -107,7 +108,7 @@ def submit(rung: Rung, model: Path, folder: Path, work: Path) -> Path:
             },
             "serving": {"backend": "hf"},
             "hardware": "one CPU core",
-            "command": "python -m reference_models.ladder --backbone DIR --corpus DIR --work DIR",
+            "command": "python -m reference_models.ladder --corpus DIR --work DIR",
             "attempts": 1,
             "training_data": {
                 "description": f"Public-domain novels, open dialogues; {rung.what}",
@@ -138,7 +139,7 @@ def climb(backbone: Path, corpus: Path, work: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backbone", type=Path, required=True, help="the pretrained mini model, of mini/pretrain.py")
+    parser.add_argument("--backbone", type=Path, default=BACKBONE, help="instead of the pretrained mini model")
     parser.add_argument("--corpus", type=Path, required=True, help="folder of general text")
     parser.add_argument("--work", type=Path, required=True)
     args = parser.parse_args()

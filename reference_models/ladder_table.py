@@ -28,6 +28,7 @@ from persllm_bench.stats import Interval, cluster_t, evidence_clusters, stratifi
 BASES = ("knowledge", "attitude", "premise")
 """Pooled: a fixed policy earns what chance does on each."""
 ALL = (*BASES, "identity", "traits")
+LIVE = ("pressure", "dialogue")
 Scores = Mapping[str, TaskScore]
 
 
@@ -107,9 +108,9 @@ def tables(
             [[label[n], *(_share(found[n][f"persllm-ll_{b}"], "acc_pmi") for b in ALL)] for n in names],
         ),
         _table(
-            "Letter answers: score",
-            ["rung", *ALL],
-            [[label[n], *(_interval(found[n][f"persllm_{base}"].score) for base in ALL)] for n in names],
+            "Letter answers, and the live tasks: score",
+            ["rung", *ALL, *LIVE],
+            [[label[n], *(_interval(found[n][f"persllm_{base}"].score) for base in (*ALL, *LIVE))] for n in names],
         ),
         _table(
             "Distinction (BLEU between replies: other wording, other stage, other persons) and closeness (chrF++)",

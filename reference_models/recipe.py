@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from persllm_bench.runner import weights_sha256
+
 HERE = Path(__file__).resolve().parent
 Kind = Literal["question", "opinion", "induced"]
 Positive = Annotated[int, Field(gt=0)]
@@ -154,11 +156,14 @@ class Recipe(Strict):
 
     def digest(self, examples: object) -> str:
         """What a run makes follows from this: the recipe, the model that it starts from, and its examples. Where these
-        lie does not matter, but for a start that was not made here: that one is known by its name."""
+        lie does not matter: a start is known by the digest that it was made with, else by its weights; on a hub by its
+        name."""
         settings = self.model_dump(mode="json", exclude_defaults=True)
         told = Path(self.model.path) / "recipe.json"
         if told.is_file():
             settings["model"]["path"] = json.loads(told.read_text(encoding="utf-8"))["digest"]
+        elif weights := weights_sha256(self.model.path):
+            settings["model"]["path"] = weights
         for section, name in (("general", "path"), ("data", "tasks")):
             settings.get(section, {}).pop(name, None)
         text = json.dumps([settings, examples], sort_keys=True)

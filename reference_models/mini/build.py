@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from reference_models.mini import config as configuration
 from reference_models.mini import pretrain, tokenizer, tune
-from reference_models.mini.card import card
+from reference_models.mini.card import BACKBONE, card
 from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM
 
 from persllm_bench.items import tasks_dir
@@ -47,6 +47,9 @@ def build(corpus: Path, tasks: Path, config: configuration.MiniConfig, work: Pat
     tuned = work / f"tune-{everything}-{train_data_digest(tasks)}"
     if not (tuned / "totals.json").exists():
         tune.train(corpus, tasks, config, general / "model", tuned)
+    backbone = out.with_name("backbone")
+    write_model(general / "model", backbone)
+    (backbone / "README.md").write_text(BACKBONE, encoding="utf-8")
     write_model(tuned / "model", out)
     stages = {"pretrain": general, "tune": tuned}
     totals = {stage: json.loads((folder / "totals.json").read_text()) for stage, folder in stages.items()}
@@ -71,7 +74,7 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, required=True, help="folder of general text")
     parser.add_argument("--work", type=Path, required=True, help="folder for stages and checkpoints")
     parser.add_argument("--tasks", type=Path, default=None, help="folder of the packs, instead of the checkout's")
-    parser.add_argument("--out", type=Path, default=configuration.HERE / "model")
+    parser.add_argument("--out", type=Path, default=configuration.HERE / "model", help="`backbone` is put beside it")
     parser.add_argument("--config", type=Path, default=configuration.HERE / "config.yaml")
     args = parser.parse_args()
     build(args.corpus, args.tasks or tasks_dir(), configuration.load(args.config), args.work, args.out)

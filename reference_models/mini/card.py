@@ -28,6 +28,19 @@ SOURCES = {
     "instructions": ("seed instructions with answers", "yizhongw/self-instruct", "Apache-2.0"),
 }
 
+BACKBONE = """---
+language: en
+license: cc-by-sa-4.0
+library_name: transformers
+pipeline_tag: text-generation
+---
+
+# persllm-bench mini, backbone
+
+The mini model before tuning: it has learned general text only. Shape, data, licences, compute of pretraining and limits
+stand in [the card of the tuned model](../model/README.md). `reference_models/ladder.py` starts from it.
+"""
+
 
 def card(config: MiniConfig, totals: dict[str, dict[str, Any]], model: Path) -> str:
     """The card's text; `totals` are what the stages `pretrain` and `tune` wrote down."""
