@@ -13,7 +13,7 @@ BOARD ?= leaderboard/data
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: bench bench-full test lint-tools browser leaderboard check clean
+.PHONY: bench bench-full test lint lint-tools browser leaderboard check clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -58,12 +58,17 @@ leaderboard: $(VENV)/.installed
 	$(BIN)/persllm-bench board submissions --output $(BOARD) --cache $(VENV)/board
 	PERSLLM_BOARD=$(BOARD) $(BIN)/streamlit run leaderboard/app.py
 
-test: $(VENV)/.installed $(ACTIONLINT) $(AXE) browser
+test: $(VENV)/.installed lint-tools browser
+	$(MAKE) -j 2 lint check
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+lint: $(VENV)/.installed
 	$(BIN)/ruff format --check -q .
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy
+
+check: $(VENV)/.installed
 	$(BIN)/persllm-bench check
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 clean:
 	rm -rf $(VENV) $(RESULTS)

@@ -16,7 +16,7 @@ from persllm_bench.items import Data
 from persllm_bench.submissions import Git
 from persllm_bench.submissions.pull import check_pull
 
-LAW = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+LAW = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 seeds = st.integers(0, 2**32)
 
 

@@ -49,27 +49,33 @@ def lines(folder: RunFolder, who: str) -> list[str | None]:
     return [r.reply for r in folder.replies(SCENES) if r.variant.endswith(f"/{who}") and r.variant[:7] != "neutral"]
 
 
+@pytest.fixture(scope="module")
+def partnered(mini: Path, stranger: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """The scenes with the stranger as partner, through lm-eval."""
+    folder = tmp_path_factory.mktemp("partnered")
+    run(*options(mini, folder, "--tasks", SCENES, "--partner", str(stranger)))
+    return RunFolder(folder / "profile")
+
+
 def test_another_model_speaks_for_the_partner_in_both_harnesses_alike(
-    data: Data, mini: Path, stranger: Path, tmp_path: Path
+    data: Data, mini: Path, stranger: Path, partnered: RunFolder, quick_runs: dict[str, Path], tmp_path: Path
 ) -> None:
-    for harness in ("lm-eval", "inspect"):
-        where = ["--tasks", SCENES, "--harness", harness, "--partner", str(stranger)]
-        run(*options(mini, tmp_path / harness, *where))
-    ours, theirs = (RunFolder(tmp_path / harness / "profile") for harness in ("lm-eval", "inspect"))
+    run(*options(mini, tmp_path, "--tasks", SCENES, "--harness", "inspect", "--partner", str(stranger)))
+    ours, theirs = partnered, RunFolder(tmp_path / "profile")
     assert [r.reply for r in ours.replies(SCENES)] == [r.reply for r in theirs.replies(SCENES)]
     assert ours.facts().partner == stranger.name
     assert ours.facts().partner_sha256 not in (None, ours.facts().model_sha256)
-    run(*options(mini, tmp_path / "alone", "--tasks", SCENES))
-    alone = RunFolder(tmp_path / "alone" / "profile")
+    alone = RunFolder(quick_runs["lm-eval"] / "profile")
     assert lines(ours, "partner")
     assert lines(ours, "partner") != lines(alone, "partner")
-    assert ours.score(data)[0].samples == alone.score(data)[0].samples
+    (found,) = ours.score(data)
+    assert found.samples == len(list(alone.replies(SCENES)))
 
 
 def test_a_run_killed_in_turn_three_ends_with_the_same_bytes(data: Data, mini: Path, tmp_path: Path) -> None:
-    alone = ["--tasks", PRESSURE, "--batch-size", "1"]
+    alone = ["--tasks", PRESSURE, "--condition", "none", "--batch-size", "1"]
     run(*options(mini, tmp_path / "whole", *alone))
-    talks = task(PRESSURE).conversations(data, "profile")
+    talks = task(PRESSURE).conversations(data, "none")
     until_turn_two = sum(len(calls) for talk in talks for calls in talk.rounds[:3])
     in_turn_three = range(until_turn_two + 1, until_turn_two + sum(len(talk.rounds[3]) for talk in talks))
     process = started("run", *options(mini, tmp_path / "killed", *alone))
@@ -79,15 +85,15 @@ def test_a_run_killed_in_turn_three_ends_with_the_same_bytes(data: Data, mini: P
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert answered(tmp_path / "killed") in in_turn_three
-    assert not RunFolder(tmp_path / "killed" / "profile").done()
+    assert not RunFolder(tmp_path / "killed" / "none").done()
     run(*options(mini, tmp_path / "killed", *alone))
-    name = f"profile/samples/{PRESSURE}.jsonl.zst"
+    name = f"none/samples/{PRESSURE}.jsonl.zst"
     assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 def answered(output: Path) -> int:
     """Requests that lm-eval's cache holds."""
-    found = list(output.glob("profile/cache/*.db"))
+    found = list(output.glob("none/cache/*.db"))
     if not found:
         return 0
     try:
@@ -98,11 +104,9 @@ def answered(output: Path) -> int:
 
 
 def test_a_partner_that_fails_in_one_scene_leaves_its_error_there_and_the_rest_as_it_was(
-    data: Data, mini: Path, stranger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Data, mini: Path, stranger: Path, partnered: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_partner = ["--tasks", SCENES, "--partner", str(stranger)]
-    run(*options(mini, tmp_path / "whole", *with_partner))
-    whole = list(RunFolder(tmp_path / "whole" / "profile").replies(SCENES))
+    whole = list(partnered.replies(SCENES))
     (first, *_), stock = task(SCENES).conversations(data, "profile"), HFLM.generate_until
     second = next(n for calls in first.rounds[2:] for n in calls if "partner" in n)
     before = {r.variant.partition("/")[2]: r.reply for r in whole if r.sample_id.startswith(f"{first.id}/")}
@@ -114,7 +118,7 @@ def test_a_partner_that_fails_in_one_scene_leaves_its_error_there_and_the_rest_a
         return stock(self, requests, **more)
 
     monkeypatch.setattr(HFLM, "generate_until", unreliable)
-    run(*options(mini, tmp_path / "broken", *with_partner))
+    run(*options(mini, tmp_path / "broken", "--tasks", SCENES, "--partner", str(stranger)))
     folder = RunFolder(tmp_path / "broken" / "profile")
     failed = [r for r in folder.replies(SCENES) if r.error]
     assert {r.error for r in failed} == {"TimeoutError: partner went away"}
@@ -144,14 +148,15 @@ def test_a_talk_that_outgrows_the_context_is_named_with_its_length(
     )
 
 
-def test_charts_of_a_run_are_written_and_show_what_was_measured(data: Data, mini: Path, tmp_path: Path) -> None:
+def test_charts_of_a_run_are_written_and_show_what_was_measured(
+    data: Data, quick_runs: dict[str, Path], tmp_path: Path
+) -> None:
     from typer.testing import CliRunner
 
     from persllm_bench import plots
     from persllm_bench.cli import app
 
-    run(*options(mini, tmp_path / "run", "--tasks", f"{PRESSURE},{SCENES}"))
-    folder = tmp_path / "run" / "profile"
+    folder = quick_runs["lm-eval"] / "profile"
     done = CliRunner().invoke(app, ["plot", str(folder), "--output", str(tmp_path / "charts")])
     assert done.exit_code == 0, done.output
     for name in (f"{PRESSURE}-survival", f"{SCENES}-all"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -136,11 +137,13 @@ def _lm_eval_model(name: str) -> Any:
     return get_model(name)
 
 
-def _share_prefixes(api: Any) -> None:
+def _share_prefixes(api: Any) -> Usage:
+    """What the model reuses is counted there from now on."""
     from persllm_bench.faces.inspect_prefix import PrefixGenerate
 
     if not isinstance(api.model.generate, PrefixGenerate):  # Inspect hands out one model for equal arguments
         api.model.generate = PrefixGenerate(api.model, api.tokenizer.pad_token_id)
+    return api.model.generate.usage
 
 
 class Inspect:
@@ -153,10 +156,10 @@ class Inspect:
             name, arguments = target.inspect()
             found = get_model(name, config=GenerateConfig(max_connections=target.batch_size), **arguments)
             if target.backend == "hf" and target.model_args.get("prefix_cache", "true") != "false":
-                _share_prefixes(found.api)
+                self.shared.append(_share_prefixes(found.api))
             return found
 
-        self.clock, self.target = Clock(), target
+        self.clock, self.target, self.shared = Clock(), target, list[Usage]()
         with self.clock.phase("load"):
             self.model = model(target)
             self.roles = {"partner": model(replace(target, model=partner))} if partner else {}
@@ -167,17 +170,28 @@ class Inspect:
         from persllm_bench.faces.inspect_logs import replies_of, usage_of
         from persllm_bench.faces.inspect_tasks import build
 
+        before = [replace(usage) for usage in self.shared]
         with self.clock.phase("model"):
+            asked = build(task(name).name, settings.condition, settings.personas, settings.reasoning)
             (log,) = inspect_eval(
-                build(task(name).name, settings.condition, settings.personas, settings.reasoning),
+                asked,
                 model=self.model,
                 model_roles=self.roles,
                 log_dir=str(folder.path / "inspect"),
-                max_connections=self.target.batch_size,
+                max_connections=_even(len(asked.dataset), self.target.batch_size),
                 display="none",
             )
         if log.status != "success":
             raise RunError(f"{name}: Inspect ended with {log.status}: {log.error and log.error.message}")
         with self.clock.phase("harness"):
             folder.save(name, replies_of(log))
-        return usage_of(log)
+        found = usage_of(log)
+        if found is not None:
+            for then, now in zip(before, self.shared, strict=True):
+                found.reused, found.kept = (found.reused + (now - then).reused, found.kept + (now - then).kept)
+        return found
+
+
+def _even(total: int, most: int) -> int:
+    """The size of about equal batches, none above `most`: Inspect's `hf` waits two seconds whenever one is not full."""
+    return ceil(total / ceil(total / most))

@@ -11,7 +11,9 @@ from typing import Any
 import torch
 
 from persllm_bench import prefixes
-from persllm_bench.faces.key_values import Store, free_bytes, lay_out, why_not, window
+from persllm_bench.faces.key_values import Store, after, free_bytes, lay_out, why_not, window
+from persllm_bench.samples import LETTER_TOKENS
+from persllm_bench.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,8 @@ class PrefixGenerate:
     def __init__(self, model: Any, pad: int):
         self.model, self.pad, self.whole = model, pad, model.generate
         self.store: Store | None = None
+        self.usage = Usage()
+        """Of what Inspect counts itself only `reused` and `kept`."""
         if reason := why_not(model) or ("layers with a window" if window(model) else ""):
             self._stop(reason)
         else:
@@ -48,9 +52,13 @@ class PrefixGenerate:
     def _from_kept(self, store: Store, input_ids: torch.Tensor, seen: torch.Tensor, settings: dict[str, Any]) -> Any:
         rows = [row[at.bool()].cpu().numpy() for row, at in zip(input_ids, seen, strict=True)]
         for group in prefixes.groups([row.tolist() for row in rows]):
-            store.keep(self.model, rows[group.members[0]], group.shared)
+            self.usage.kept += store.keep(self.model, rows[group.members[0]], group.shared)
         starts = [store.longest(row) for row in rows]
         ids, mask, cache = lay_out(rows, starts, self.pad, input_ids.device)
         found = self.whole(input_ids=ids, attention_mask=mask, past_key_values=cache, **settings)
+        self.usage.reused += sum(n for _, n in starts)
+        if settings.get("max_new_tokens", 0) > LETTER_TOKENS:  # no letter: perhaps a talk that goes on
+            for kept in after(cache, found.sequences, mask):
+                store.add(kept)
         found.sequences = torch.cat([input_ids, found.sequences[:, ids.shape[1] :]], dim=1)
         return found

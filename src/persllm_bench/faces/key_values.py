@@ -122,6 +122,15 @@ def rows_of(cache: DynamicCache, rows: Sequence[np.ndarray], mask: Any) -> list[
     ]
 
 
+def after(cache: DynamicCache, found: torch.Tensor, mask: torch.Tensor) -> list[Kept]:
+    """The states of each row of a batch that was generated: prompt and reply, but for the reply's last token. `mask` is
+    the prompts'."""
+    new = cache.get_seq_length() - mask.shape[1]
+    seen = torch.cat([mask, mask.new_ones(len(mask), new)], dim=1).bool()
+    rows = [row[: len(m)][m].cpu().numpy() for row, m in zip(found, seen, strict=True)]
+    return rows_of(cache, rows, seen)
+
+
 def window(model: Any) -> int | None:
     """The shortest sliding or chunked window of a layer, in tokens; None if all layers see everything."""
     layers = DynamicCache(config=model.config).layers

@@ -25,7 +25,7 @@ from lm_eval.models.huggingface import HFLM
 from tqdm import tqdm
 
 from persllm_bench import prefixes
-from persllm_bench.faces.key_values import Start, Store, free_bytes, lay_out, rows_of, why_not, window
+from persllm_bench.faces.key_values import Start, Store, after, free_bytes, lay_out, why_not, window
 from persllm_bench.faces.lm_eval_tokens import OnceTokenised
 from persllm_bench.usage import Usage
 
@@ -161,10 +161,7 @@ class PrefixLM(OnceTokenised, HFLM):
         """Keep the talks that go on, reply and all."""
         if self.store is None or self._window or not any(call.goes_on for call in calls):
             return
-        new = cache.get_seq_length() - mask.shape[1]
-        seen = torch.cat([mask, mask.new_ones(len(mask), new)], dim=1).bool()
-        rows = [row[: len(m)][m].cpu().numpy() for row, m in zip(found, seen, strict=True)]
-        for call, kept in zip(calls, rows_of(cache, rows, seen), strict=True):
+        for call, kept in zip(calls, after(cache, found, mask), strict=True):
             if call.goes_on:
                 self.store.add(kept)
 

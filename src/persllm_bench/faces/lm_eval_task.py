@@ -26,6 +26,10 @@ def _documents(ids: tuple[str, ...], **_: Any) -> dict[str, datasets.Dataset]:
     return {"test": datasets.Dataset.from_list([{"id": name} for name in ids])}
 
 
+TOKENS_PER_BYTE = 2
+"""More than any tokenizer makes: a text that is short by this measure need not be tokenised to know that it fits."""
+
+
 class PersllmTask(ConfigurableTask):
     """Asks the samples or conversations of the task that its YAML names, under the settings in the run's metadata.
 
@@ -100,6 +104,8 @@ class PersllmTask(ConfigurableTask):
             return
         scored = max((len(lm.tok_encode(c)) for c in sample.continuations), default=0)
         new = scored or sample.max_tokens + self.asked.settings.reasoning
+        if TOKENS_PER_BYTE * len(text.encode()) + new <= limit:
+            return
         tokens = len(lm.tok_encode(text))
         if tokens + new > limit:
             raise PromptTooLong(sample, tokens, limit, new)
