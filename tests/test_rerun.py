@@ -22,7 +22,7 @@ from persllm_bench.suite import TASKS
 def short(mini: Path, meta: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A submission of the mini model with several hundred short calls: no persona, so no dossier in the prompt."""
     folder = tmp_path_factory.mktemp("short")
-    tasks = "persllm_knowledge,persllm_attitude,persllm-quick_dialogue"
+    tasks = "persllm_knowledge,persllm-quick_dialogue"
     run("--model", mini, "--tasks", tasks, "--condition", "none", "--output", folder / "run")
     done = invoke("pack", folder / "run", "--meta", meta, "--output", folder / "submissions", "--run", "short")
     assert done.exit_code == 0, done.output
