@@ -18,20 +18,26 @@ import torch
 from reference_models import recipe, train_contrast, train_dpo, train_sft
 from reference_models.data.export import export
 from reference_models.ladder_table import tables
+from reference_models.mini import config as configuration
+from reference_models.mini import tune
 from reference_models.recipe import HERE
 from transformers import AutoModelForCausalLM
 
 from persllm_bench import runner
 from persllm_bench.drivers import LmEval, Target
+from persllm_bench.items import tasks_dir
 from persllm_bench.prompts import Condition
 from persllm_bench.reader import load
 from persllm_bench.submissions import pack
 
-BACKBONE = HERE / "mini" / "backbone"
+BACKBONE, SHIPPED = HERE / "mini" / "backbone", HERE / "mini" / "model"
 TRAIN = {"sft": train_sft.train, "dpo": train_dpo.train, "contrast": train_contrast.train}
 LIKELIHOOD = [f"persllm-ll_{base}" for base in ("knowledge", "attitude", "premise", "identity", "traits")]
 LETTERS = [name.replace("-ll", "") for name in LIKELIHOOD]
-TASKS = [*LIKELIHOOD, *LETTERS, "persllm_open", "persllm_pressure", "persllm_dialogue"]
+TASKS = [*LIKELIHOOD, *LETTERS, "persllm_open"]
+LIVE = ["persllm_pressure", "persllm_dialogue"]
+JOINT = "joint"
+"""In place of a recipe's name: as `mini/config.yaml` says, by `mini.tune`."""
 REASONING = 64
 """Tokens beside the reply for an analysis before it."""
 
@@ -41,21 +47,24 @@ class Rung:
     name: str
     what: str
     recipe: str | None = None
+    """None: not trained."""
     start: str | None = None
-    """The rung whose model it goes on from; none: the backbone."""
+    """The rung whose model it goes on from, or that it is a control of; none: the backbone."""
     condition: Condition = "name"
+    live: bool = False
+    """Also asked the live tasks, which take as long as all others together."""
 
 
 RUNGS = (
-    Rung("untrained-name", "untrained, told the name"),
-    Rung("untrained-dossier", "untrained, given the dossier", condition="profile"),
+    Rung("untrained-name", "untrained, told the name", live=True),
+    Rung("untrained-dossier", "untrained, given the dossier", condition="profile", live=True),
     Rung("style", "SFT on manner only", "mini_style"),
     Rung("analysis", "+ analysis", "mini_analysis"),
     Rung("induced", "+ anti-induction", "mini_induced"),
     Rung("dpo", "+ automatic DPO", "mini_dpo", "induced"),
-    Rung("contrast", "+ group contrast (ours)", "mini_contrast", "dpo"),
-    Rung("permuted", "control: names permuted", "mini_permuted"),
-    Rung("permuted-contrast", "control: names permuted throughout", "mini_permuted_contrast", "permuted"),
+    Rung("contrast", "+ group contrast (ours)", "mini_contrast", "dpo", live=True),
+    Rung("joint", "tuning and group contrast in one (the shipped model)", JOINT, live=True),
+    Rung("permuted", "control: the same with names permuted", JOINT, "joint", live=True),
 )
 
 
@@ -67,16 +76,28 @@ def models(backbone: Path, corpus: Path, work: Path) -> dict[str, Path]:
         export(corpus, general)
     found: dict[str, Path] = {}
     for rung in RUNGS:
-        found[rung.name] = backbone
-        if rung.recipe is None:
-            continue
         found[rung.name] = work / "models" / rung.name
-        changes: dict[str, Any] = {"model__path": str(found[rung.start] if rung.start else backbone)}
-        config = recipe.load(HERE / "recipes" / f"{rung.recipe}.yaml", **changes)
-        if config.general is not None:
-            config = recipe.load(HERE / "recipes" / f"{rung.recipe}.yaml", **changes, general__path=str(general))
-        TRAIN[config.stage](config, found[rung.name])
+        if rung.recipe is None:
+            found[rung.name] = backbone
+        elif rung.recipe == JOINT:
+            found[rung.name] = joint(backbone, corpus, found[rung.name], permute_names=rung.name == "permuted")
+        else:
+            changes: dict[str, Any] = {"model__path": str(found[rung.start] if rung.start else backbone)}
+            recipe_file = HERE / "recipes" / f"{rung.recipe}.yaml"
+            config = recipe.load(recipe_file, **changes)
+            if config.general is not None:
+                config = recipe.load(recipe_file, **changes, general__path=str(general))
+            TRAIN[config.stage](config, found[rung.name])
     return found
+
+
+def joint(backbone: Path, corpus: Path, out: Path, *, permute_names: bool) -> Path:
+    """The model of `mini.tune` under `out`, made where it is missing. What is shipped is taken as it is."""
+    if backbone == BACKBONE and not permute_names:
+        return SHIPPED
+    if not (out / "totals.json").exists():
+        tune.train(corpus, tasks_dir(), configuration.load(), backbone, out, permute_names=permute_names)
+    return out / "model"
 
 
 def run(rung: Rung, model: Path, work: Path) -> Path:
@@ -86,8 +107,9 @@ def run(rung: Rung, model: Path, work: Path) -> Path:
     slugs = sorted(slug for slug, persona in load().personas.items() if persona.train)
     folder = work / "runs" / rung.name
     driver = LmEval(target)
+    tasks = TASKS + LIVE if rung.live else TASKS
     return runner.run(
-        target, TASKS, folder, conditions=[rung.condition], personas=slugs, reasoning=REASONING, driver=driver
+        target, tasks, folder, conditions=[rung.condition], personas=slugs, reasoning=REASONING, driver=driver
     )[0]
 
 

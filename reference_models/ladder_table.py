@@ -110,7 +110,11 @@ def tables(
         _table(
             "Letter answers, and the live tasks: score",
             ["rung", *ALL, *LIVE],
-            [[label[n], *(_interval(found[n][f"persllm_{base}"].score) for base in (*ALL, *LIVE))] for n in names],
+            [
+                [label[n], *(_interval(found[n][f"persllm_{base}"].score) for base in ALL)]
+                + [_interval(live and live.score) for live in map(found[n].get, (f"persllm_{base}" for base in LIVE))]
+                for n in names
+            ],
         ),
         _table(
             "Distinction (BLEU between replies: other wording, other stage, other persons) and closeness (chrF++)",

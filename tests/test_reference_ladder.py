@@ -15,10 +15,11 @@ torch.set_num_threads(1)
 
 from reference_models import ladder, ladder_table, recipe, train_contrast  # noqa: E402
 from reference_models.data import groups, records  # noqa: E402
-from reference_models.mini import contrast  # noqa: E402
+from reference_models.mini import contrast, material  # noqa: E402
 from reference_models.recipe import Personified  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
+from persllm_bench.items import tasks_dir  # noqa: E402
 from persllm_bench.reader import load  # noqa: E402
 from persllm_bench.scoring import Reply, TaskScore, score  # noqa: E402
 from persllm_bench.scoring.keys import right_choices  # noqa: E402
@@ -34,25 +35,33 @@ def recipe_of(rung: ladder.Rung) -> recipe.Recipe:
 
 
 def test_rungs_of_tuning_differ_in_their_data_only() -> None:
-    tuned = [recipe_of(r).model_dump() for r in ladder.RUNGS if r.recipe and recipe_of(r).stage == "sft"]
-    assert len(tuned) == 4
+    own = [r for r in ladder.RUNGS if r.recipe not in (None, ladder.JOINT)]
+    tuned = [found.model_dump() for found in map(recipe_of, own) if found.stage == "sft"]
+    assert len(tuned) == 3
     data = [found.pop("data") for found in tuned]
     assert all(found == tuned[0] for found in tuned), "steps, rates and mix must not confound the steps of the recipe"
-    style, analysis, induced, permuted = data
+    style, analysis, induced = data
     assert analysis == style | {"analysis": 0.5}
     assert induced == analysis | {"kinds": ["question", "opinion", "induced"]}
-    assert permuted == induced | {"permute_names": True}
 
 
-def test_a_rung_goes_on_from_one_before_it_and_its_control_permutes_names_throughout() -> None:
+def test_a_rung_goes_on_from_one_before_it() -> None:
     names = [r.name for r in ladder.RUNGS]
     for i, rung in enumerate(ladder.RUNGS):
         assert rung.start is None or rung.start in names[:i]
-    real, control = (next(r for r in ladder.RUNGS if r.name == name) for name in ("contrast", "permuted-contrast"))
-    a, b = (recipe_of(r).model_dump(exclude={"model"}) for r in (real, control))
-    assert b["data"].pop("permute_names") is True
-    assert a["data"].pop("permute_names") is False
-    assert a == b
+
+
+def test_the_control_says_the_same_words_under_other_names() -> None:
+    _, voices = material.read(tasks_dir())
+    dealt = material.permuted(voices, 7)
+    assert dealt == material.permuted(voices, 7)
+    for what in ("conversations", "speech"):
+        before, after = ([one for v in found for one in getattr(v, what)] for found in (voices, dealt))
+        assert sorted(map(repr, before)) == sorted(map(repr, after))
+        assert [len(getattr(v, what)) for v in voices] == [len(getattr(v, what)) for v in dealt]
+    own = sum(material.speaker(c) == (v.persona.slug, v.stage) for v in dealt for c in v.conversations)
+    said = sum(len(v.conversations) for v in voices)
+    assert own < 1.5 * said / len(voices), "a speaker keeps no more than chance gives"
 
 
 def answered(base: str, right: bool) -> TaskScore:

@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,6 +50,22 @@ def read(tasks: Path) -> tuple[Data, list[Voice]]:
         raise ValueError(f"no persona with a train split under {tasks / 'personas'}")
     voices = [_voice(persona, stage) for persona in personas.values() for stage in STAGES]
     return Data(tasks, personas, {}), voices
+
+
+def permuted(voices: Sequence[Voice], seed: int) -> list[Voice]:
+    """Control: who says what is dealt out at random, once for all; each voice has as much to say as before."""
+    rng, dealt = random.Random(seed), list(voices)
+    for what in ("conversations", "speech"):
+        said = [one for v in voices for one in getattr(v, what)]
+        rng.shuffle(said)
+        rest = iter(said)
+        dealt = [replace(v, **{what: tuple(islice(rest, len(getattr(v, what))))}) for v in dealt]
+    return dealt
+
+
+def speaker(conversation: TrainConversation) -> tuple[str, Stage]:
+    """Whose conversation it was before any permutation: persona and stage."""
+    return conversation.id.partition("/")[0], conversation.stage
 
 
 def _persona(folder: Path) -> Persona:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reference_models.mini import corpus
 from reference_models.mini.corpus import Chat
-from reference_models.mini.material import Voice
+from reference_models.mini.material import Voice, speaker
 
 from persllm_bench import prompts
 from persllm_bench.items import Data
@@ -60,7 +60,8 @@ class Practice:
                     if others := kin(voice, c):
                         pairs.append((c.prompt, excerpt(rng.choice(others).response, rng)))
                     if rng.random() < 0.5:
-                        facts = voice.persona.dossiers[voice.stage]
+                        slug, stage = speaker(c)
+                        facts = self._data.personas[slug].dossiers[stage]
                         pairs.append((FACTS.format(c.prompt), " ".join(facts[number] for number in c.evidence)))
                 rng.shuffle(pairs)
                 while pairs:
@@ -159,8 +160,8 @@ class Practice:
 
 def kin(voice: Voice, conversation: TrainConversation) -> list[TrainConversation]:
     """The other conversations that rest on a statement which this one rests on."""
-    cited = set(conversation.evidence)
-    return [c for c in voice.conversations if c is not conversation and cited & set(c.evidence)]
+    whose, cited = speaker(conversation), set(conversation.evidence)
+    return [c for c in voice.conversations if c is not conversation and speaker(c) == whose and cited & set(c.evidence)]
 
 
 def excerpt(text: str, rng: random.Random) -> str:

@@ -101,13 +101,22 @@ def contrasts(
     return found
 
 
-def train(folder: Path, tasks: Path, config: configuration.MiniConfig, pretrained: Path, out: Path) -> None:
+def train(
+    folder: Path,
+    tasks: Path,
+    config: configuration.MiniConfig,
+    pretrained: Path,
+    out: Path,
+    *,
+    permute_names: bool = False,
+) -> None:
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = AutoTokenizer.from_pretrained(pretrained)
     model = LlamaForCausalLM.from_pretrained(pretrained, dtype=torch.float32)
     data, voices = material.read(tasks)
+    voices = material.permuted(voices, config.seed) if permute_names else voices
     settings = config.tune
     practice = Practice(data, voices, folder, config.seed)
     found = examples(practice, tokenizer, config)
@@ -149,8 +158,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--tasks", type=Path, default=None, help="folder of the packs, instead of the checkout's")
     parser.add_argument("--config", type=Path, default=configuration.HERE / "config.yaml")
+    parser.add_argument("--permute-names", action="store_true", help="control: who says what is dealt out at random")
     args = parser.parse_args()
-    train(args.corpus, args.tasks or tasks_dir(), configuration.load(args.config), args.pretrained, args.out)
+    train(
+        args.corpus,
+        args.tasks or tasks_dir(),
+        configuration.load(args.config),
+        args.pretrained,
+        args.out,
+        permute_names=args.permute_names,
+    )
 
 
 if __name__ == "__main__":

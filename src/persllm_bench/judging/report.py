@@ -100,8 +100,8 @@ def _adjudicated(outcomes: Sequence[Outcome], people: dict[str, list[bool]]) -> 
 
 
 def judges(paths: Iterable[Path], data: Data | None = None) -> list[dict[str, Any]]:
-    """Every judge under `paths`, each once, as it stands in `judges.json`: name, revision, prompt hash, gate,
-    calibration measures, confusion of kinds, attack success; those that pass first, then by kappa.
+    """Every judge under `paths`, each once: name, revision, prompt hash, gate, calibration measures, confusion of
+    kinds, attack success; those that pass first, then by kappa.
 
     A path is a run folder with `persllm_judge`, a run that judges rated, or a folder with such runs in it. Of a judge
     calibrated in several places the one on the whole gold set counts, else the first.
