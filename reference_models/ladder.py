@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from reference_models import recipe, train_contrast, train_dpo, train_sft
 from reference_models.data.export import export
-from reference_models.ladder_table import tables
+from reference_models.ladder_table import table, tables
 from reference_models.mini import config as configuration
 from reference_models.mini import tune
 from reference_models.recipe import HERE
@@ -154,6 +154,12 @@ def climb(backbone: Path, corpus: Path, work: Path) -> str:
         folders[rung.name] = run(rung, trained[rung.name], work)
         print(f"{rung.name}: {submit(rung, trained[rung.name], folders[rung.name], work)}", flush=True)
     text, figures = tables({r.name: (r.what, folders[r.name]) for r in RUNGS}, {r.name: r.start for r in RUNGS})
+    hashes = [[r.what, str(runner.weights_sha256(str(trained[r.name])))[:16]] for r in RUNGS]
+    text += (
+        "\n"
+        + table("Weights, tokenizer and configuration (first digits of their SHA-256)", ["rung", ""], hashes)
+        + "\n"
+    )
     (work / "ladder.md").write_text(text, encoding="utf-8")
     (work / "ladder.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return text

@@ -84,12 +84,12 @@ def tables(
     replies = {n: found[n]["persllm_open"] for n in names}
     label = {name: what for name, (what, _) in rungs.items()}
     parts = [
-        _table(
+        table(
             "Scores (0 chance, 100 perfect) on held-out items of the trained personas, likelihood twins by acc_pmi",
             ["rung", *ALL],
             [[label[n], *(_interval(found[n][f"persllm-ll_{base}"].score) for base in ALL)] for n in names],
         ),
-        _table(
+        table(
             f"Paired differences in points, all samples of {', '.join(BASES)} (acc_pmi)",
             ["rung", "compared with", "difference", f"against {label[first]}"],
             [
@@ -97,17 +97,17 @@ def tables(
                 for n in names
             ],
         ),
-        _table(
+        table(
             f"Paired differences against {label[first]} by task, points",
             ["rung", *ALL],
             [[label[n], *(_interval(by_task[n][base]) for base in ALL)] for n in whole],
         ),
-        _table(
+        table(
             "Accuracy on single samples by acc_pmi, per cent (chance 25, 25, 50, 50, 50)",
             ["rung", *ALL],
             [[label[n], *(_share(found[n][f"persllm-ll_{b}"], "acc_pmi") for b in ALL)] for n in names],
         ),
-        _table(
+        table(
             "Letter answers, and the live tasks: score",
             ["rung", *ALL, *LIVE],
             [
@@ -116,7 +116,7 @@ def tables(
                 for n in names
             ],
         ),
-        _table(
+        table(
             "Distinction (BLEU between replies: other wording, other stage, other persons) and closeness (chrF++)",
             ["rung", "Intra", "Stage", "Inter", "chrF++"],
             [
@@ -140,7 +140,8 @@ def tables(
     return "\n\n".join(parts) + "\n", figures
 
 
-def _table(title: str, head: list[str], rows: list[list[str]]) -> str:
+def table(title: str, head: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown below its title."""
     lines = [f"**{title}**", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 

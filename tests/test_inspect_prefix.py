@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, Gemma3ForCausalLM, Qwen3ForCausalLM
 
+from persllm_bench.drivers import _even
 from persllm_bench.faces import inspect_prefix
 from persllm_bench.faces.inspect_prefix import PrefixGenerate
 from test_prefix_lm import GEMMA3, QWEN3, random_model
@@ -56,6 +60,29 @@ def test_tokens_are_those_of_the_stock_model_and_what_is_shared_is_computed_once
         assert fresh < 400 + 3 * (max(rests) + 8)
     assert fresh < 400  # the second batch finds the first one's prefix
     assert kept.store is not None
+
+
+def test_a_talk_goes_on_from_what_was_said_and_a_letter_is_forgotten(model: Any) -> None:
+    kept, seen = PrefixGenerate(model, PAD), computed(model)
+    first = batch(0, [300, 280])
+    for new_tokens, remembered in ((12, True), (8, False)):
+        settings = SETTINGS | {"max_new_tokens": new_tokens}
+        found = kept(**first, **settings).sequences[:, : first["input_ids"].shape[1] + 6]
+        on = torch.cat([found, torch.tensor([[new_tokens] * 5] * 2)], dim=1)
+        more = {"input_ids": on, "attention_mask": (on != PAD).long()}
+        seen.clear()
+        ours = kept(**more, **SETTINGS)
+        assert (sum(seen) < 100) == remembered, sum(seen)
+        assert torch.equal(ours.sequences, model.generate(**more, **SETTINGS).sequences)
+        kept = PrefixGenerate(model, PAD)
+    assert kept.usage.reused == 0
+
+
+@given(total=st.integers(1, 10_000), most=st.integers(1, 256))
+def test_batches_are_about_equal_and_none_is_too_large(total: int, most: int) -> None:
+    size = _even(total, most)
+    assert 1 <= size <= most
+    assert ceil(total / size) == ceil(total / most), "no more batches than are needed"
 
 
 def test_prompts_that_share_nothing_are_answered_too(model: Any) -> None:
