@@ -12,6 +12,7 @@ import torch
 from peft import LoraConfig
 from reference_models.card import card
 from reference_models.data.records import STAGE_TOKENS
+from reference_models.mini.loop import multiplies_bf16
 from reference_models.recipe import Recipe, RecipeError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import get_last_checkpoint
@@ -130,11 +131,6 @@ def fitting(
         elif number < required:
             raise RecipeError(f"train.max_length: {limit}: a prompt has {length} tokens: allowed are longer limits")
     return kept
-
-
-def multiplies_bf16() -> bool:
-    """Autocast on a processor pays only where it multiplies bf16 itself."""
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def finished(digest: str, out: Path) -> bool:

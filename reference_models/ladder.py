@@ -12,7 +12,6 @@ import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from reference_models import recipe, train_contrast, train_dpo, train_sft
@@ -51,6 +50,8 @@ class Rung:
     start: str | None = None
     """The rung whose model it goes on from, or that it is a control of; none: the backbone."""
     condition: Condition = "name"
+    permute_names: bool = False
+    """The control: who says what is dealt out at random."""
     live: bool = False
     """Also asked the live tasks, which take as long as all others together."""
 
@@ -64,7 +65,7 @@ RUNGS = (
     Rung("dpo", "+ automatic DPO", "mini_dpo", "induced"),
     Rung("contrast", "+ group contrast (ours)", "mini_contrast", "dpo", live=True),
     Rung("joint", "tuning and group contrast in one (the shipped model)", JOINT, live=True),
-    Rung("permuted", "control: the same with names permuted", JOINT, "joint"),
+    Rung("permuted", "control: the same with names permuted", JOINT, "joint", permute_names=True),
 )
 
 
@@ -80,13 +81,13 @@ def models(backbone: Path, corpus: Path, work: Path) -> dict[str, Path]:
         if rung.recipe is None:
             found[rung.name] = backbone
         elif rung.recipe == JOINT:
-            found[rung.name] = joint(backbone, corpus, found[rung.name], permute_names=rung.name == "permuted")
+            found[rung.name] = joint(backbone, corpus, found[rung.name], permute_names=rung.permute_names)
         else:
-            changes: dict[str, Any] = {"model__path": str(found[rung.start] if rung.start else backbone)}
-            recipe_file = HERE / "recipes" / f"{rung.recipe}.yaml"
-            config = recipe.load(recipe_file, **changes)
+            start = found[rung.start] if rung.start else backbone
+            config = recipe.load(HERE / "recipes" / f"{rung.recipe}.yaml", model__path=str(start))
             if config.general is not None:
-                config = recipe.load(recipe_file, **changes, general__path=str(general))
+                local = config.general.model_copy(update={"path": str(general)})
+                config = config.model_copy(update={"general": local})
             TRAIN[config.stage](config, found[rung.name])
     return found
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -205,6 +208,27 @@ def load(path: Path, **changes: object) -> Recipe:
             place = place.setdefault(name, {})
         place[last] = value
     return parse(found, str(path))
+
+
+def command(doc: str | None, train: Callable[[Recipe, Path], None], *, general: bool = False) -> None:
+    """The command line of a training stage."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    for section in ("model", "general") if general else ("model",):
+        parser.add_argument(
+            f"--{section}",
+            dest=f"{section}__path",
+            default=argparse.SUPPRESS,
+            metavar="PATH",
+            help=f"instead of the recipe's {section}.path",
+        )
+    given = vars(parser.parse_args())
+    try:
+        recipe, out = given.pop("recipe"), given.pop("out")
+        train(load(recipe, **given), out)
+    except RecipeError as error:
+        sys.exit(str(error))
 
 
 def lines_of(error: ValidationError, where: str, kind: type[Strict]) -> list[str]:

@@ -7,10 +7,8 @@ One process, full weights; what it adds is measured by the ladder. Run again to 
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import random
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -82,18 +80,5 @@ def train(config: recipe.Recipe, out: Path) -> None:
     backbone.put(whole, out, config, digest, facts=facts, log=log, seconds=totals["seconds"])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--model", default=None, help="instead of the recipe's model.path")
-    args = parser.parse_args()
-    changes = {"model__path": args.model} if args.model else {}
-    try:
-        train(recipe.load(args.recipe, **changes), args.out)
-    except recipe.RecipeError as error:
-        sys.exit(str(error))
-
-
 if __name__ == "__main__":
-    main()
+    recipe.command(__doc__, train)

@@ -7,9 +7,7 @@ Run again to go on from the last checkpoint.
 
 from __future__ import annotations
 
-import argparse
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +61,5 @@ def train(config: recipe.Recipe, out: Path) -> None:
     backbone.run(trainer, config, digest, out, facts)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--model", default=None, help="instead of the recipe's model.path")
-    args = parser.parse_args()
-    changes = {"model__path": args.model} if args.model else {}
-    try:
-        train(recipe.load(args.recipe, **changes), args.out)
-    except recipe.RecipeError as error:
-        sys.exit(str(error))
-
-
 if __name__ == "__main__":
-    main()
+    recipe.command(__doc__, train)

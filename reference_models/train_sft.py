@@ -8,9 +8,7 @@ Only replies are learned. Run again to go on from the last checkpoint, which lie
 
 from __future__ import annotations
 
-import argparse
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,19 +54,5 @@ def train(config: recipe.Recipe, out: Path) -> None:
     backbone.run(trainer, config, digest, out, facts)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--model", default=None, help="instead of the recipe's model.path")
-    parser.add_argument("--general", default=None, help="instead of the recipe's general.path")
-    args = parser.parse_args()
-    changes = {"model__path": args.model, "general__path": args.general}
-    try:
-        train(recipe.load(args.recipe, **{k: v for k, v in changes.items() if v is not None}), args.out)
-    except recipe.RecipeError as error:
-        sys.exit(str(error))
-
-
 if __name__ == "__main__":
-    main()
+    recipe.command(__doc__, train, general=True)

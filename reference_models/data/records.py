@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from reference_models.data.similar import near_duplicates
 from reference_models.mini.material import Voice, read
+from reference_models.mini.practice import UNASKED
 from reference_models.recipe import Personified, RecipeError
 
 from persllm_bench import prompts
@@ -23,7 +24,6 @@ from persllm_bench.items import Data, tasks_dir
 from persllm_bench.schema import Stage
 
 Chat = list[dict[str, str]]
-UNASKED = "Say something, as it comes to you."
 STAGE_TOKENS: dict[Stage, str] = {"early": "<|early|>", "late": "<|late|>"}
 
 

@@ -8,7 +8,6 @@ Seeded; about ten minutes on one core. How good it is: `persllm-bench run --mode
 from __future__ import annotations
 
 import argparse
-import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,6 @@ from pydantic import Field
 from reference_models.judge.planting import Planter, faithful
 from reference_models.mini import loop, material, tune
 from reference_models.mini.config import Positive, Strict
-from transformers import AutoTokenizer, LlamaForCausalLM
 
 from persllm_bench.items import Data, tasks_dir
 from persllm_bench.judging.questions import pair_sample
@@ -70,11 +68,7 @@ def examples(data: Data, voices: list[material.Voice], config: JudgeConfig) -> I
 
 
 def train(tasks: Path, config: JudgeConfig, base: Path, out: Path) -> None:
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    out.mkdir(parents=True, exist_ok=True)
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    model = LlamaForCausalLM.from_pretrained(base, dtype=torch.float32)
+    model, tokenizer = loop.start(base, out, threads=config.threads, seed=config.seed)
     data, voices = material.read(tasks)
     chats = [
         [*(m.as_dict() for m in s.messages), {"role": "assistant", "content": answer}]
@@ -93,9 +87,7 @@ def train(tasks: Path, config: JudgeConfig, base: Path, out: Path) -> None:
         grad_clip=config.grad_clip,
         checkpoint_minutes=4,
     )
-    model.to(torch.bfloat16).save_pretrained(out / "model")
-    tokenizer.save_pretrained(out / "model")
-    (out / "totals.json").write_text(json.dumps(totals) + "\n", encoding="utf-8")
+    loop.keep(model.to(torch.bfloat16), tokenizer, totals, out)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import time
@@ -10,10 +11,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from transformers import LlamaForCausalLM
+from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBase
 
 IGNORED = -100
 
@@ -32,6 +34,21 @@ class Schedule:
             return self.peak * (step + 1) / self.warmup
         done = (step - self.warmup) / max(1, self.steps - self.warmup)
         return self.final + (self.peak - self.final) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def start(base: Path, out: Path, *, threads: int, seed: int) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase]:
+    """The model at `base` in float32 and its tokenizer; makes the folder `out` for what becomes of it."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    out.mkdir(parents=True, exist_ok=True)
+    return LlamaForCausalLM.from_pretrained(base, dtype=torch.float32), AutoTokenizer.from_pretrained(base)
+
+
+def keep(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, totals: dict[str, Any], out: Path) -> None:
+    """`out/model`, and what it cost in `out/totals.json`."""
+    model.save_pretrained(out / "model")
+    tokenizer.save_pretrained(out / "model")
+    (out / "totals.json").write_text(json.dumps(totals) + "\n", encoding="utf-8")
 
 
 def loss_of(model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -91,7 +108,7 @@ def run(
     for step in range(first, schedule.steps):
         for group in optimizer.param_groups:
             group["lr"] = schedule.rate(step)
-        with torch.autocast("cpu", dtype=torch.bfloat16) if _has_bf16() else contextlib.nullcontext():
+        with torch.autocast("cpu", dtype=torch.bfloat16) if multiplies_bf16() else contextlib.nullcontext():
             loss = loss_at(step)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), grad_clip)
@@ -121,6 +138,6 @@ def run(
     return totals
 
 
-def _has_bf16() -> bool:
-    """Autocast pays only where the processor multiplies bf16 itself."""
+def multiplies_bf16() -> bool:
+    """Autocast on a processor pays only where it multiplies bf16 itself."""
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

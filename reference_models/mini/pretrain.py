@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,9 +105,7 @@ def train(folder: Path, config: configuration.MiniConfig, tokenizer_path: Path, 
         grad_clip=settings.grad_clip,
         checkpoint_minutes=settings.checkpoint_minutes,
     )
-    model.save_pretrained(out / "model")
-    tokenizer.save_pretrained(out / "model")
-    (out / "totals.json").write_text(json.dumps(totals) + "\n", encoding="utf-8")
+    loop.keep(model, tokenizer, totals, out)
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ Only assistant turns are learned.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from reference_models.mini.corpus import Chat
 from reference_models.mini.material import Voice
 from reference_models.mini.practice import Practice
 from reference_models.mini.tokenizer import SPECIAL
-from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from persllm_bench.items import Data, tasks_dir
 
@@ -110,11 +109,7 @@ def train(
     *,
     permute_names: bool = False,
 ) -> None:
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    out.mkdir(parents=True, exist_ok=True)
-    tokenizer = AutoTokenizer.from_pretrained(pretrained)
-    model = LlamaForCausalLM.from_pretrained(pretrained, dtype=torch.float32)
+    model, tokenizer = loop.start(pretrained, out, threads=config.threads, seed=config.seed)
     data, voices = material.read(tasks)
     voices = material.permuted(voices, config.seed) if permute_names else voices
     settings = config.tune
@@ -145,10 +140,8 @@ def train(
         grad_clip=settings.grad_clip,
         checkpoint_minutes=settings.checkpoint_minutes,
     )
-    model.save_pretrained(out / "model")
-    tokenizer.save_pretrained(out / "model")
     totals |= {"personas": list(data.personas), "conversations": sum(len(v.conversations) for v in voices)}
-    (out / "totals.json").write_text(json.dumps(totals) + "\n", encoding="utf-8")
+    loop.keep(model, tokenizer, totals, out)
 
 
 def main() -> None:
