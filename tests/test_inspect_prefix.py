@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, Gemma3ForCausalLM, Qwen3ForCausalLM
 
-from persllm_bench.drivers import _even
+from persllm_bench.drivers import even_batch
 from persllm_bench.faces import inspect_prefix
 from persllm_bench.faces.inspect_prefix import PrefixGenerate
 from test_prefix_lm import GEMMA3, QWEN3, random_model
@@ -80,7 +80,7 @@ def test_a_talk_goes_on_from_what_was_said_and_a_letter_is_forgotten(model: Any)
 
 @given(total=st.integers(1, 10_000), most=st.integers(1, 256))
 def test_batches_are_about_equal_and_none_is_too_large(total: int, most: int) -> None:
-    size = _even(total, most)
+    size = even_batch(total, most)
     assert 1 <= size <= most
     assert ceil(total / size) == ceil(total / most), "no more batches than are needed"
 

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from inspect_ai import eval as inspect_eval
-from inspect_ai.model import get_model
 
-from conftest import ROOT, invoke
+from conftest import invoke
 from persllm_bench.drivers import Target
-from persllm_bench.faces.inspect_fidelity import persllm_quick_fidelity
-from persllm_bench.faces.inspect_logs import replies_of
 from persllm_bench.items import Data
 from persllm_bench.judging import journal, policies, report, stage
 from persllm_bench.judging.folder import JudgeFolder
@@ -30,10 +24,6 @@ from persllm_bench.scoring import Reply
 from persllm_bench.suite import task
 from persllm_bench.usage import Usage
 
-sys.path.insert(0, str(ROOT / "benchmarks"))
-import policies as known_policies  # registers the model API `policy`
-
-assert known_policies.PolicyAPI
 NAME = "persllm_open"
 TARGET = Target("some/judge", model_args={"revision": "abc"})
 
@@ -291,36 +281,3 @@ def test_the_command_says_the_cost_then_judges_and_prints(
     wrong = invoke("judge", root, "--judge", mini, "--tasks", "persllm_knowledge")
     assert wrong.exit_code == 2
     assert "no free text of persllm_knowledge; it has persllm-quick_open" in " ".join(wrong.output.split())
-
-
-def test_inspect_has_open_replies_rated_by_the_grader_in_the_same_eval(data: Data, tmp_path: Path) -> None:
-    ok, slip = as_text(FAITHFUL), as_text(error_in(2, "style", 3))
-    model, grader = (
-        get_model("policy/known", memoize=False, texts=texts)
-        for texts in (defaultdict(lambda: "I am here. I stay."), Alternating([ok, slip]))
-    )
-    (log,) = inspect_eval(
-        persllm_quick_fidelity(), model=model, model_roles={"grader": grader}, log_dir=str(tmp_path), display="none"
-    )
-    assert log.status == "success", log.error
-    assert log.results is not None
-    values = {name: m.value for name, m in log.results.scores[0].metrics.items()}
-    assert values["faithful"] == pytest.approx(0.5)
-    assert values["acc"] == pytest.approx(0.75)
-    assert values["unparsed"] == 0
-    assert [r.reply for r in replies_of(log)] == ["I am here. I stay."] * 4
-    assert all("persllm_judgement" in s.scores["persllm_fidelity"].metadata for s in log.samples)
-    (alone,) = inspect_eval(persllm_quick_fidelity(), model=model, log_dir=str(tmp_path), display="none")
-    assert alone.status == "error"
-    assert "--model-role grader=MODEL" in alone.error.message
-
-
-class Alternating(dict[str, str]):
-    """One answer after the other, whatever is asked."""
-
-    def __init__(self, answers: list[str]):
-        self.answers, self.asked = answers, 0
-
-    def __getitem__(self, key: str) -> str:
-        self.asked += 1
-        return self.answers[self.asked % len(self.answers)]

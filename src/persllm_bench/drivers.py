@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from persllm_bench.faces.endpoint_usage import usage_of_server
 from persllm_bench.faces.settings import Backend, Settings
 from persllm_bench.items import tasks_dir
-from persllm_bench.runs import RunError, RunFolder
 from persllm_bench.suite import task
 from persllm_bench.usage import Clock, Usage
+
+if TYPE_CHECKING:
+    from persllm_bench.runs import RunFolder
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,12 @@ class Target:
         return f"openai-api/endpoint/{self.model}", {"base_url": self.base_url, "api_key": "none", **extra}
 
 
+def _offline(target: Target) -> None:
+    """A model in a local folder needs nothing of a hub. Set before anything that asks one is imported."""
+    if Path(target.model).is_dir():
+        os.environ["HF_HUB_OFFLINE"] = "1"
+
+
 def _default_device(backend: Backend) -> str | None:
     """lm-eval takes cuda for granted where none is named."""
     if backend != "hf":
@@ -84,6 +93,8 @@ class LmEval:
     ASKS = ("generate_until", "loglikelihood")
 
     def __init__(self, target: Target):
+        _offline(target)
+        logging.getLogger("lm_eval").setLevel(logging.ERROR)
         self.clock, self.target = Clock(), target
         with self.clock.phase("load"):
             name, arguments = target.lm_eval()
@@ -105,7 +116,6 @@ class LmEval:
         from lm_eval.evaluator import evaluate
         from lm_eval.tasks import TaskManager
 
-        logging.getLogger("lm_eval").setLevel(logging.ERROR)
         before = self.usage()
         with self.clock.phase("harness"):
             metadata = {"condition": settings.condition, "personas": settings.personas, "reasoning": settings.reasoning}
@@ -150,6 +160,7 @@ class Inspect:
     """Drives Inspect in this process; its own log is kept under `inspect/` and an unfinished one is retried."""
 
     def __init__(self, target: Target, partner: str = ""):
+        _offline(target)
         from inspect_ai.model import GenerateConfig, Model, get_model
 
         def model(target: Target) -> Model:
@@ -169,6 +180,7 @@ class Inspect:
 
         from persllm_bench.faces.inspect_logs import replies_of, usage_of
         from persllm_bench.faces.inspect_tasks import build
+        from persllm_bench.runs import RunError
 
         before = [replace(usage) for usage in self.shared]
         with self.clock.phase("model"):
@@ -178,7 +190,7 @@ class Inspect:
                 model=self.model,
                 model_roles=self.roles,
                 log_dir=str(folder.path / "inspect"),
-                max_connections=_even(len(asked.dataset), self.target.batch_size),
+                max_connections=even_batch(len(asked.dataset), self.target.batch_size),
                 display="none",
             )
         if log.status != "success":
@@ -188,10 +200,12 @@ class Inspect:
         found = usage_of(log)
         if found is not None:
             for then, now in zip(before, self.shared, strict=True):
-                found.reused, found.kept = (found.reused + (now - then).reused, found.kept + (now - then).kept)
+                since = now - then
+                found.reused += since.reused
+                found.kept += since.kept
         return found
 
 
-def _even(total: int, most: int) -> int:
+def even_batch(total: int, most: int) -> int:
     """The size of about equal batches, none above `most`: Inspect's `hf` waits two seconds whenever one is not full."""
     return ceil(total / ceil(total / most))

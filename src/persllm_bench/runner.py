@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import os
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -44,8 +42,6 @@ def run(
         ValueError, RunError: see `suite`, `runs` and `faces.settings`; RunError also for an endpoint that fails.
     """
     slugs = sorted(set(personas))
-    if Path(target.model).is_dir():
-        os.environ["HF_HUB_OFFLINE"] = "1"
     folders = []
     for condition in conditions:
         settings = Settings(condition, ",".join(slugs), reasoning, target.partner(partner) if partner else "")
@@ -77,9 +73,6 @@ def ask(target: Target, calls: Sequence[Asked]) -> list[list[Reply]]:
     """Replies to samples that are at hand, through lm-eval, in order; nothing is saved or cached."""
     from persllm_bench.faces.lm_eval_direct import answer
 
-    if Path(target.model).is_dir():
-        os.environ["HF_HUB_OFFLINE"] = "1"
-    logging.getLogger("lm_eval").setLevel(logging.ERROR)
     lm = LmEval(target).lm
     return [answer(lm, asked) for asked in calls]
 

@@ -138,6 +138,11 @@ class RunFolder:
         return [score(t, data, self.replies(t), known.condition, known.personas) for t in self.done()]
 
 
+def run_folders(path: Path) -> list[Path]:
+    """A run folder, or those one level below; empty where there are none."""
+    return [path] if (path / "run.json").is_file() else sorted(p.parent for p in path.glob("*/run.json"))
+
+
 def _write(path: Path, content: bytes) -> None:
     part = path.with_suffix(path.suffix + ".part")
     part.write_bytes(content)

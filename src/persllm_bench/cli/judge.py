@@ -7,23 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
+from persllm_bench.cli import base
 from persllm_bench.cli.base import app, console, fail
-from persllm_bench.faces.settings import BACKENDS
 from persllm_bench.reader import load
-
-
-def run_folders(path: Path) -> list[Path]:
-    """A run folder, or those one level below.
-
-    Raises:
-        ValueError: there is none.
-    """
-    found = [path] if (path / "run.json").exists() else sorted(p.parent for p in path.glob("*/run.json"))
-    if not found:
-        raise ValueError(f"{path} is no run: no run.json in it or one level below")
-    return found
 
 
 @app.command()
@@ -31,70 +18,54 @@ def judge(
     run: Annotated[Path, typer.Argument(help="A run folder, or its parent with one folder per condition.")],
     judge: Annotated[str, typer.Option(help="Model folder, hub name, or the name served by the endpoint.")],
     tasks: Annotated[str, typer.Option(help="Comma-separated tasks of the run; default: all with free text.")] = "",
-    backend: Annotated[str, typer.Option(help="hf, vllm or endpoint (OpenAI-compatible).")] = "hf",
-    base_url: Annotated[str, typer.Option(help="For the endpoint, such as http://localhost:8000/v1.")] = "",
-    batch_size: Annotated[int, typer.Option(min=1)] = 16,
-    device: Annotated[str, typer.Option(help="Such as cuda or cpu; default: the harness chooses.")] = "",
-    reasoning: Annotated[int, typer.Option(min=0, help="Extra tokens for judges that think first.")] = 0,
+    backend: base.BackendOption = "hf",
+    base_url: base.BaseUrlOption = "",
+    batch_size: base.BatchSizeOption = 16,
+    device: base.DeviceOption = "",
+    reasoning: base.ReasoningOption = 0,
     calibration: Annotated[Path | None, typer.Option(help="A run folder of the judge with persllm_judge.")] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Calibrate on a slice: for trying out, never trusted.")
     ] = False,
-    model_arg: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for the back end; may be repeated.")] = None,
+    model_arg: base.ModelArgOption = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed for good.")] = False,
     attacks: Annotated[bool, typer.Option("--attacks", help="Print which attacks the judge lets through.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable, all figures.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked, and stop.")] = False,
 ) -> None:
     """Have a judge rate the free text of a run, once it has shown how good it is. Run again to resume."""
-    from persllm_bench.drivers import Target
     from persllm_bench.judging import report, stage
+    from persllm_bench.runs import run_folders
 
-    if backend not in BACKENDS:
-        raise fail(f"unknown back end {backend!r}; there are {', '.join(BACKENDS)}")
     try:
         data, names = load(), [t.strip() for t in tasks.split(",") if t.strip()]
-        extra = dict(a.split("=", 1) for a in model_arg or [])
-        target = Target(judge, backend, base_url, batch_size, device, extra)  # type: ignore[arg-type]
-        works = stage.plan(
-            run_folders(run), target, data, tasks=names, quick=quick, calibration=calibration, reasoning=reasoning
-        )
+        asked = base.target(judge, backend, base_url, batch_size, device, model_arg)
+        if not (folders := run_folders(run)):
+            raise fail(f"{run} is no run: no run.json in it or one level below")
+        works = stage.plan(folders, asked, data, tasks=names, quick=quick, calibration=calibration, reasoning=reasoning)
         if not as_json or dry_run:
-            console.print(_costs(works, reasoning, judge))
+            rows, how = stage.estimates(works, reasoning, judge)
+            seconds = stage.seconds_expected(works, rows)
+            time = f"{seconds / 60:,.1f} min at most" if seconds else "unknown before the first calls to this judge"
+            console.print(base.cost_table(rows, "still to be asked", f"{how}; time: {time}"))
         if dry_run:
             return
         say = (lambda _: None) if as_json else typer.echo
-        stage.judge(works, target, data, quick=quick, reasoning=reasoning, retry_failed=retry_failed, say=say)
+        stage.judge(works, asked, data, quick=quick, reasoning=reasoning, retry_failed=retry_failed, say=say)
         found = [report.found(w.run, w.folder, data) for w in works]
         if as_json:
-            rows = report.judges([works[0].folder.path], data)
-            typer.echo(json.dumps({"judges": rows, "runs": [report.as_json(f) for f in found]}, indent=2))
+            judges = report.judges([works[0].folder.path], data)
+            typer.echo(json.dumps({"judges": judges, "runs": [report.as_json(f) for f in found]}, indent=2))
             return
         from persllm_bench.judging import tables
 
-        scored = works[0].folder.calibration_score(data)
-        console.print(tables.calibration_table(scored, found[0]))
+        console.print(tables.calibration_table(found[0]))
         if attacks:
-            console.print(tables.attack_table(scored))
+            console.print(tables.attack_table(found[0]))
         for f in found:
             console.print(tables.fidelity_table(f))
     except ValueError as error:
         raise fail(error) from error
-
-
-def _costs(works: list, reasoning: int, model: str) -> Table:
-    from persllm_bench.judging import stage
-
-    rows, how = stage.estimates(works, reasoning, model)
-    seconds = stage.seconds_expected(works, rows)
-    time = "unknown before the first calls to this judge" if seconds is None else f"{seconds / 60:,.1f} min at most"
-    table = Table(
-        "for", "calls", "prompt tokens", "of them new", "reply tokens, at most",
-        title="still to be asked", caption=f"{how}; time: {time}",
-    )  # fmt: skip
-    for row in rows:
-        table.add_row(row.task, *(f"{n:,}" for n in (row.calls, row.prompt, row.new, row.reply)))
-    return table
 
 
 @app.command()

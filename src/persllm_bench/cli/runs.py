@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from persllm_bench import suite
+from persllm_bench.cli import base
 from persllm_bench.cli.base import app, console, fail
-from persllm_bench.faces.settings import BACKENDS, HARNESSES, Settings
+from persllm_bench.faces.settings import HARNESSES, Settings
 from persllm_bench.reader import load, tasks_dir
 
 if TYPE_CHECKING:
@@ -39,42 +39,35 @@ def run(
     tasks: Annotated[str, typer.Option(help="Comma-separated names, groups or wildcards.")] = DEFAULT,
     condition: Annotated[str, typer.Option(help="Comma-separated: profile, name, none, wrong, swapped.")] = "profile",
     personas: Annotated[str, typer.Option(help="Comma-separated slugs; default: all.")] = "",
-    backend: Annotated[str, typer.Option(help="hf, vllm or endpoint (OpenAI-compatible).")] = "hf",
-    base_url: Annotated[str, typer.Option(help="For the endpoint, such as http://localhost:8000/v1.")] = "",
+    backend: base.BackendOption = "hf",
+    base_url: base.BaseUrlOption = "",
     harness: Annotated[str, typer.Option(help="lm-eval or inspect.")] = "lm-eval",
-    batch_size: Annotated[int, typer.Option(min=1)] = 16,
-    device: Annotated[str, typer.Option(help="Such as cuda or cpu; default: the harness chooses.")] = "",
-    reasoning: Annotated[int, typer.Option(min=0, help="Extra tokens for models that think first.")] = 0,
+    batch_size: base.BatchSizeOption = 16,
+    device: base.DeviceOption = "",
+    reasoning: base.ReasoningOption = 0,
     partner: Annotated[str, typer.Option(help="Another model of the same back end, for scene partners.")] = "",
-    model_arg: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for the back end; may be repeated.")] = None,
+    model_arg: base.ModelArgOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked, and stop.")] = False,
 ) -> None:
     """Run tasks on a model. Run again with the same options to resume."""
     from persllm_bench.estimates import estimate
 
-    for given, options, name in ((backend, BACKENDS, "back end"), (harness, HARNESSES, "harness")):
-        if given not in options:
-            raise fail(f"unknown {name} {given!r}; there are {', '.join(options)}")
+    if harness not in HARNESSES:
+        raise fail(f"unknown harness {harness!r}; there are {', '.join(HARNESSES)}")
     try:
+        driven = base.target(model, backend, base_url, batch_size, device, model_arg)
         names = _names(tasks)
         conditions: list[Any] = [c.strip() for c in condition.split(",") if c.strip()]
         slugs = [p.strip() for p in personas.split(",") if p.strip()]
         for c in conditions:
             rows, how = estimate(names, Settings(c, ",".join(slugs), reasoning), model)
-            columns = ("task", "calls", "prompt tokens", "of them new", "reply tokens, at most")
-            table = Table(*columns, title=f"condition {c}", caption=how)
-            for row in rows:
-                table.add_row(row.task, *(f"{n:,}" for n in (row.calls, row.prompt, row.new, row.reply)))
-            console.print(table)
+            console.print(base.cost_table(rows, f"condition {c}", how))
         if dry_run:
             return
         from persllm_bench import runner
-        from persllm_bench.drivers import Target
 
-        extra = dict(a.split("=", 1) for a in model_arg or [])
-        target = Target(model, backend, base_url, batch_size, device, extra)  # type: ignore[arg-type]
         folders = runner.run(
-            target,
+            driven,
             names,
             output,
             conditions=conditions,
@@ -128,8 +121,7 @@ def _scored(path: Path) -> dict[str, list[TaskScore]]:
         found = bundle_at(path).score(load())
         conditions = dict.fromkeys(s.condition for s in found)
         return {f"{path} ({c})": report.ordered([s for s in found if s.condition == c]) for c in conditions}
-    folders = [path] if (path / "run.json").exists() else sorted(p.parent for p in path.glob("*/run.json"))
-    if not folders:
+    if not (folders := runs.run_folders(path)):
         raise fail(f"{path} is no run: no run.json in it or one level below, nor a submission.json")
     try:
         return {str(f): report.ordered(runs.RunFolder(f).score(load())) for f in folders}

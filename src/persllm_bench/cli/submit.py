@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from persllm_bench.cli import base
 from persllm_bench.cli.base import app, console, fail
-from persllm_bench.faces.settings import BACKENDS
 from persllm_bench.reader import load
 
 if TYPE_CHECKING:
@@ -98,29 +98,28 @@ def rerun(
     level: Annotated[int, typer.Option(min=2, max=3, help="2: a subsample; 3: everything.")] = 2,
     seed_string: Annotated[str, typer.Option(help="A public string that nobody knew before submission.")] = "",
     model: Annotated[str, typer.Option(help="Local folder of the same weights; default: the submission's.")] = "",
-    backend: Annotated[str, typer.Option(help="hf, vllm or endpoint.")] = "hf",
-    base_url: Annotated[str, typer.Option(help="For the endpoint.")] = "",
-    batch_size: Annotated[int, typer.Option(min=1)] = 16,
+    backend: base.BackendOption = "hf",
+    base_url: base.BaseUrlOption = "",
+    batch_size: base.BatchSizeOption = 16,
     threads: Annotated[int, typer.Option(min=0, help="Of the processor; 0: as many as there are.")] = 0,
-    device: Annotated[str, typer.Option(help="Such as cuda or cpu.")] = "",
+    device: base.DeviceOption = "",
     record: Annotated[Path | None, typer.Option(help="Append the outcome to this list of verifications.")] = None,
 ) -> None:
     """Ask the model of a submission again and compare scores and replies. Exits with 1 where they differ."""
-    from persllm_bench import report, runner
+    from persllm_bench import report
     from persllm_bench.submissions import levels
     from persllm_bench.submissions import rerun as again
 
     found, data = bundle_at(path), load()
     if level == 2 and not seed_string:
         raise fail("level 2 needs --seed-string: a public string from after the submission, such as a block hash")
-    if backend not in BACKENDS:
-        raise fail(f"unknown back end {backend!r}; there are {', '.join(BACKENDS)}")
     if threads:
         os.environ["OMP_NUM_THREADS"] = str(threads)
-    given = runner.Target(model, backend, base_url, batch_size, device)  # type: ignore[arg-type]
     try:
-        target = again.target_of(found.submission, model, given)
-        outcome = again.rerun(found, data, target, level=level, seed=seed_string)
+        given = base.target(model, backend, base_url, batch_size, device)
+        outcome = again.rerun(
+            found, data, again.target_of(found.submission, model, given), level=level, seed=seed_string
+        )
     except (ValueError, OSError) as error:
         raise fail(error) from error
     console.print(report.rerun_table(outcome.rows))

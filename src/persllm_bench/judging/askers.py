@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 
 from persllm_bench.drivers import LmEval, Target
 from persllm_bench.faces.endpoint import Endpoint
@@ -30,9 +27,6 @@ class Local:
     @cached_property
     def model(self) -> LmEval:
         """Loaded when the first reply is asked for."""
-        if Path(self.target.model).is_dir():
-            os.environ["HF_HUB_OFFLINE"] = "1"
-        logging.getLogger("lm_eval").setLevel(logging.ERROR)
         return LmEval(self.target)
 
     @property

@@ -132,8 +132,3 @@ class JudgeFolder:
         from persllm_bench.judging.journal import read
 
         return read(self.file(task))
-
-
-def folders(run: Path) -> list[JudgeFolder]:
-    """Every judge that rated a run."""
-    return [JudgeFolder(p.parent) for p in sorted((run / "judgements").glob("*/judge.json"))]

@@ -12,7 +12,7 @@ from typing import Any
 from persllm_bench.items import Data
 from persllm_bench.judging import adjudication
 from persllm_bench.judging.correction import prediction_powered
-from persllm_bench.judging.folder import CALIBRATIONS, JudgeFacts, JudgeFolder, folders
+from persllm_bench.judging.folder import CALIBRATIONS, JudgeFacts, JudgeFolder
 from persllm_bench.judging.gate import GATE_KAPPA, GATE_SWAP, Gate
 from persllm_bench.judging.rubric import PROMPT_SHA256
 from persllm_bench.judging.said import rating_samples
@@ -32,13 +32,18 @@ class Fidelity:
     run: Path
     condition: str
     judge: JudgeFacts
-    gate: Gate
+    calibration: TaskScore
+    """Its own score on the gold set."""
     whole: bool
     own: bool
     figures: list[fidelity.Figure]
     measures: dict[str, Measure]
     adjudicated: dict[str, Interval]
     """Task -> share with an error, where people rated at least 200 of its replies drawn at random."""
+
+    @property
+    def gate(self) -> Gate:
+        return gate_of(self.calibration)
 
     @property
     def trusted(self) -> bool:
@@ -77,7 +82,7 @@ def found(run: RunFolder, folder: JudgeFolder, data: Data) -> Fidelity:
         run=run.path,
         condition=known.condition,
         judge=facts,
-        gate=gate_of(calibration),
+        calibration=calibration,
         whole=folder.calibrated() == CALIBRATIONS[0],
         own=(known.model, known.model_sha256 or known.model_args.get("revision")) == (facts.judge, facts.revision),
         figures=fidelity.figures(outcomes, gold),
@@ -190,8 +195,3 @@ def _numbers(m: Measure) -> dict[str, Any]:
 
     low, high = (m.interval.low, m.interval.high) if m.interval else (None, None)
     return {"value": short(m.value), "low": short(low), "high": short(high), "n": m.n}
-
-
-def all_found(run: RunFolder, data: Data) -> list[Fidelity]:
-    """What every judge found that rated this run."""
-    return [found(run, folder, data) for folder in folders(run.path) if folder.judged() and folder.calibrated()]

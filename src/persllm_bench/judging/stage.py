@@ -56,12 +56,12 @@ def plan(
     Raises:
         RunError: a run without free text, with another version of the data, or a calibration of another judge.
     """
-    works: list[Work] = []
+    judge, works = judge_facts(target, data, reasoning), list[Work]()
     for path in runs:
         run = RunFolder(path)
         run.require(data)
         said = {name: rating_samples(data, run.facts(), name, list(run.replies(name))) for name in tasks_of(run, tasks)}
-        folder = JudgeFolder.of(path, judge_facts(target, data, reasoning))
+        folder = JudgeFolder.of(path, judge)
         if calibration is not None:
             folder.take_calibration(calibration)
         todo = {} if _calibrated(folder, quick) or works else _gold_todo(folder, data, quick)

@@ -8,7 +8,7 @@ from persllm_bench.judging.attacks import ATTACKS
 from persllm_bench.judging.gate import GATE_KAPPA, GATE_SWAP
 from persllm_bench.judging.report import Fidelity
 from persllm_bench.schema import AXES
-from persllm_bench.scoring import Measure, TaskScore
+from persllm_bench.scoring import Measure
 from persllm_bench.stats import Interval
 
 SKILL = (
@@ -17,7 +17,7 @@ SKILL = (
 )  # fmt: skip
 
 
-def calibration_table(scored: TaskScore, f: Fidelity) -> Table:
+def calibration_table(f: Fidelity) -> Table:
     """What the judge is worth, and whether it passes the gate (kappa and swap consistency)."""
     verdict = "passes the gate" if f.trusted else f"NOT TRUSTED: {'; '.join(f.doubts)}"
     who = f"{f.judge.judge} ({(f.judge.revision or 'revision unknown')[:12]}), prompts {f.judge.prompt_sha256[:12]}"
@@ -26,16 +26,16 @@ def calibration_table(scored: TaskScore, f: Fidelity) -> Table:
         table.add_column(name, justify="left" if name == "on the gold set" else "right")
     needed = {"kappa": str(GATE_KAPPA), "swap_consistency": str(GATE_SWAP)}
     for name in (*SKILL, *(f"{what}_{axis}" for axis in AXES for what in ("kappa", "qwk"))):
-        m = scored.measures[name]
+        m = f.calibration.measures[name]
         table.add_row(name, _value(m), _limits(m.interval), needed.get(name, ""))
     return table
 
 
-def attack_table(scored: TaskScore) -> Table:
+def attack_table(f: Fidelity) -> Table:
     """Share of attacks let through: no error named, nothing rated below 4."""
     table = Table("attack", "let through", "95 % interval", "n", title="attacks on the judge", title_justify="left")
     for name in ("none", *ATTACKS, "success"):
-        m = scored.measures[f"attack_{name}"]
+        m = f.calibration.measures[f"attack_{name}"]
         shown = {"none": "the same replies unattacked", "success": "all"}.get(name, name)
         table.add_row(shown, _value(m), _limits(m.interval), str(m.n))
     return table

@@ -19,7 +19,7 @@ from persllm_bench.faces.logged import Logged
 from persllm_bench.faces.settings import Settings
 from persllm_bench.items import Data
 from persllm_bench.prompts import Condition
-from persllm_bench.runs import RunFolder
+from persllm_bench.runs import RunFolder, run_folders
 from persllm_bench.samples import LETTER_TOKENS, OPEN_TOKENS
 from persllm_bench.scoring import Reply
 from persllm_bench.submissions.bundle import Faults, facts_json, manifest
@@ -54,8 +54,7 @@ def logged(path: Path) -> list[Logged]:
     Raises:
         ValueError: none of these, or one that cannot be read.
     """
-    runs = [path] if (path / "run.json").is_file() else sorted(p.parent for p in path.glob("*/run.json"))
-    if runs:
+    if runs := run_folders(path):
         return [row for folder in runs for row in _of_run(RunFolder(folder))]
     if found := lm_eval_logs.logged(path):
         return found
