@@ -92,12 +92,15 @@ def models(backbone: Path, corpus: Path, work: Path) -> dict[str, Path]:
     return found
 
 
-def joint(backbone: Path, corpus: Path, out: Path, *, permute_names: bool) -> Path:
-    """The model of `mini.tune` under `out`, made where it is missing. What is shipped is taken as it is."""
-    if backbone == BACKBONE and not permute_names:
+def joint(backbone: Path, corpus: Path, out: Path, *, permute_names: bool, seed: int | None = None) -> Path:
+    """The model of `mini.tune` under `out`, made where it is missing; with a `seed` in place of the configuration's.
+    What is shipped is taken as it is."""
+    if backbone == BACKBONE and not permute_names and seed is None:
         return SHIPPED
     if not (out / "totals.json").exists():
-        tune.train(corpus, tasks_dir(), configuration.load(), backbone, out, permute_names=permute_names)
+        config = configuration.load()
+        config = config.model_copy(update={"seed": config.seed if seed is None else seed})
+        tune.train(corpus, tasks_dir(), config, backbone, out, permute_names=permute_names)
     return out / "model"
 
 

@@ -80,12 +80,12 @@ def answered(base: str, right: bool) -> TaskScore:
 def test_a_difference_is_of_accuracies_on_the_same_samples() -> None:
     data = load()
     bad, good = ({f"persllm-ll_{b}": answered(b, right) for b in ladder_table.ALL[:4]} for right in (False, True))
-    found = ladder_table.difference(data, bad, good, ladder_table.BASES)
+    found = ladder_table.difference(data, [bad], [good], ladder_table.BASES)
     assert found.estimate == pytest.approx(100)
-    assert ladder_table.difference(data, good, good, ladder_table.BASES).estimate == 0
-    assert ladder_table.difference(data, good, bad, ["identity"]).estimate == pytest.approx(-200)
+    assert ladder_table.difference(data, [good], [good], ladder_table.BASES).estimate == 0
+    assert ladder_table.difference(data, [good], [bad], ["identity"]).estimate == pytest.approx(-200)
     mixed = {**bad, "persllm-ll_attitude": good["persllm-ll_attitude"]}
-    part = ladder_table.difference(data, bad, mixed, ladder_table.BASES)
+    part = ladder_table.difference(data, [bad], [mixed], ladder_table.BASES)
     assert 0 < part.low < part.estimate < part.high < 100
 
 
