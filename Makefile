@@ -13,7 +13,7 @@ BOARD ?= leaderboard/data
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: bench bench-full test lint lint-tools browser leaderboard check clean
+.PHONY: bench bench-full test unit lint lint-tools browser leaderboard check clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -58,8 +58,10 @@ leaderboard: $(VENV)/.installed
 	$(BIN)/persllm-bench board submissions --output $(BOARD) --cache $(VENV)/board
 	PERSLLM_BOARD=$(BOARD) $(BIN)/streamlit run leaderboard/app.py
 
-test: $(VENV)/.installed lint-tools browser
-	$(MAKE) -j 2 lint check
+test:
+	$(MAKE) -j 3 lint check unit
+
+unit: $(VENV)/.installed lint-tools browser
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed

@@ -38,20 +38,28 @@ def mini() -> Path:
     return MINI
 
 
-@pytest.fixture(scope="session")
-def quick_runs(mini: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The quick slice and two likelihood twins through both harnesses, run once for all of pytest's workers."""
-    base = tmp_path_factory.getbasetemp()
-    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "quick_runs"
+def quick_runs(harness: str, mini: Path, factory: pytest.TempPathFactory) -> Path:
+    """The quick slice and two likelihood twins through a harness, run once for all of pytest's workers."""
+    base = factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"quick_runs-{harness}"
     quick = ",".join(name for name, task in TASKS.items() if task.quick)
     twins = "persllm-ll_premise,persllm-ll_identity"
-    for harness in ("lm-eval", "inspect"):
-        with FileLock(f"{root}-{harness}.lock"):
-            if not (root / harness / "done").exists():
-                for options in (["--tasks", quick], ["--tasks", twins, "--condition", "name"]):
-                    run("--model", mini, "--harness", harness, "--output", root / harness, *options)
-                (root / harness / "done").touch()
-    return {harness: root / harness for harness in ("lm-eval", "inspect")}
+    with FileLock(f"{root}.lock"):
+        if not (root / "done").exists():
+            for options in (["--tasks", quick], ["--tasks", twins, "--condition", "name"]):
+                run("--model", mini, "--harness", harness, "--output", root, *options)
+            (root / "done").touch()
+    return root
+
+
+@pytest.fixture(scope="session")
+def lm_eval_runs(mini: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return quick_runs("lm-eval", mini, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def inspect_runs(mini: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return quick_runs("inspect", mini, tmp_path_factory)
 
 
 META = """
@@ -80,11 +88,11 @@ def meta(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def mini_bundle(data: Data, quick_runs: dict[str, Path], meta: Path) -> tuple[str, dict[str, bytes]]:
+def mini_bundle(data: Data, lm_eval_runs: Path, meta: Path) -> tuple[str, dict[str, bytes]]:
     """(where it lies, its files): the mini model's quick slice and two likelihood twins as a submission."""
     from persllm_bench.submissions import pack
 
-    return pack.bundle(pack.logged(quick_runs["lm-eval"]), pack.declared(meta), data, "quick")
+    return pack.bundle(pack.logged(lm_eval_runs), pack.declared(meta), data, "quick")
 
 
 Files = tuple[str, dict[str, bytes]]

@@ -256,12 +256,10 @@ def test_two_hundred_adjudicated_replies_give_their_own_figure(data: Data, tmp_p
     assert 0 < interval.low < 0.25 < interval.high < 0.4
 
 
-def test_the_command_says_the_cost_then_judges_and_prints(
-    mini: Path, quick_runs: dict[str, Path], tmp_path: Path
-) -> None:
+def test_the_command_says_the_cost_then_judges_and_prints(mini: Path, lm_eval_runs: Path, tmp_path: Path) -> None:
 
     root = tmp_path / "mini"
-    shutil.copytree(quick_runs["lm-eval"] / "profile", root / "profile")
+    shutil.copytree(lm_eval_runs / "profile", root / "profile")
     base = ["judge", root, "--judge", mini, "--tasks", "persllm-quick_open"]
     cost = invoke(*base, "--dry-run")
     assert cost.exit_code == 0, cost.output

@@ -58,14 +58,14 @@ def partnered(mini: Path, stranger: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_another_model_speaks_for_the_partner_in_both_harnesses_alike(
-    data: Data, mini: Path, stranger: Path, partnered: RunFolder, quick_runs: dict[str, Path], tmp_path: Path
+    data: Data, mini: Path, stranger: Path, partnered: RunFolder, lm_eval_runs: Path, tmp_path: Path
 ) -> None:
     run(*options(mini, tmp_path, "--tasks", SCENES, "--harness", "inspect", "--partner", str(stranger)))
     ours, theirs = partnered, RunFolder(tmp_path / "profile")
     assert [r.reply for r in ours.replies(SCENES)] == [r.reply for r in theirs.replies(SCENES)]
     assert ours.facts().partner == stranger.name
     assert ours.facts().partner_sha256 not in (None, ours.facts().model_sha256)
-    alone = RunFolder(quick_runs["lm-eval"] / "profile")
+    alone = RunFolder(lm_eval_runs / "profile")
     assert lines(ours, "partner")
     assert lines(ours, "partner") != lines(alone, "partner")
     (found,) = ours.score(data)
@@ -148,15 +148,13 @@ def test_a_talk_that_outgrows_the_context_is_named_with_its_length(
     )
 
 
-def test_charts_of_a_run_are_written_and_show_what_was_measured(
-    data: Data, quick_runs: dict[str, Path], tmp_path: Path
-) -> None:
+def test_charts_of_a_run_are_written_and_show_what_was_measured(data: Data, lm_eval_runs: Path, tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
     from persllm_bench import plots
     from persllm_bench.cli import app
 
-    folder = quick_runs["lm-eval"] / "profile"
+    folder = lm_eval_runs / "profile"
     done = CliRunner().invoke(app, ["plot", str(folder), "--output", str(tmp_path / "charts")])
     assert done.exit_code == 0, done.output
     for name in (f"{PRESSURE}-survival", f"{SCENES}-all"):

@@ -119,8 +119,10 @@ def test_both_faces_send_the_same_token_ids_for_every_live_call(data: Data, mini
 
 
 @pytest.mark.parametrize("condition", ["profile", "name"])
-def test_both_faces_earn_the_same_per_item_scores(data: Data, quick_runs: dict[str, Path], condition: str) -> None:
-    a, b = (RunFolder(path / condition) for path in quick_runs.values())
+def test_both_faces_earn_the_same_per_item_scores(
+    data: Data, lm_eval_runs: Path, inspect_runs: Path, condition: str
+) -> None:
+    a, b = (RunFolder(path / condition) for path in (lm_eval_runs, inspect_runs))
     assert a.done() == b.done()
     assert len(a.done()) == {"profile": len([t for t in TASKS.values() if t.quick]), "name": 2}[condition]
     for name in a.done():

@@ -66,8 +66,8 @@ def test_the_quick_slices_with_their_control_fit_the_budget_of_a_short_run(data:
     assert ratings <= 12
 
 
-def test_the_short_run_writes_few_tokens(quick_runs: dict[str, Path]) -> None:
-    rows = [json.loads(line) for line in (quick_runs["lm-eval"] / "profile" / "usage.jsonl").read_text().splitlines()]
+def test_the_short_run_writes_few_tokens(lm_eval_runs: Path) -> None:
+    rows = [json.loads(line) for line in (lm_eval_runs / "profile" / "usage.jsonl").read_text().splitlines()]
     assert {row["task"] for row in rows} == {name for name, t in TASKS.items() if t.quick}
     assert 2 * sum(row["tokens"]["generated"] for row in rows) <= 12_000
 

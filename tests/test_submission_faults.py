@@ -77,8 +77,8 @@ def test_a_bomb_is_refused_in_little_memory(mini_bundle: Files, tmp_path: Path) 
     assert f"{path}: compression" in done.stdout
 
 
-def test_pack_tells_what_does_not_belong_together(data: Data, quick_runs: dict[str, Path], meta: Path) -> None:
-    rows, declared = pack.logged(quick_runs["lm-eval"]), pack.declared(meta)
+def test_pack_tells_what_does_not_belong_together(data: Data, lm_eval_runs: Path, meta: Path) -> None:
+    rows, declared = pack.logged(lm_eval_runs), pack.declared(meta)
     changed = [replace(rows[0], model="other"), replace(rows[1], data_sha256="stale"), rows[2], *rows[2:]]
     with pytest.raises(ValueError, match=r"(?s)model: got .*other.*data_sha256: got stale.*each task once") as caught:
         pack.bundle(changed, declared, data, "quick")
@@ -103,10 +103,10 @@ def test_faults_in_the_declaration_are_all_told(tmp_path: Path) -> None:
         pack.declared(path)
 
 
-def test_an_unfinished_run_and_no_run_are_refused(quick_runs: dict[str, Path], tmp_path: Path) -> None:
+def test_an_unfinished_run_and_no_run_are_refused(lm_eval_runs: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no run: allowed are"):
         pack.logged(tmp_path)
-    facts = RunFolder(quick_runs["lm-eval"] / "name").facts()
+    facts = RunFolder(lm_eval_runs / "name").facts()
     RunFolder(tmp_path / "run").begin(facts)
     with pytest.raises(ValueError, match="has no replies yet of persllm-ll_identity, persllm-ll_premise"):
         pack.logged(tmp_path / "run")

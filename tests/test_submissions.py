@@ -26,7 +26,7 @@ def scores(bundle: Files, data: Data, tasks: str = "") -> list[dict]:
 
 
 def test_lm_eval_output_and_inspect_log_pack_to_equal_scores(
-    data: Data, mini: Path, meta: Path, quick_runs: dict[str, Path], tmp_path: Path
+    data: Data, mini: Path, meta: Path, inspect_runs: Path, tmp_path: Path
 ) -> None:
     plain = [sys.executable, "-m", "lm_eval", "--include_path", str(tasks_dir()), "--tasks", ROUND_TRIP]
     model = [
@@ -44,7 +44,7 @@ def test_lm_eval_output_and_inspect_log_pack_to_equal_scores(
     assert done.returncode == 0, done.stderr[-3000:]
     declared = pack.declared(meta)
     by_lm_eval = pack.bundle(pack.logged(tmp_path / "out"), declared, data, "plain")
-    logs = quick_runs["inspect"] / "profile" / "inspect"
+    logs = inspect_runs / "profile" / "inspect"
     by_inspect = pack.bundle(pack.logged(logs), declared, data, "logs")
     assert json.loads(by_lm_eval[1]["submission.json"])["harness"]["name"] == "lm-eval"
     assert json.loads(by_inspect[1]["submission.json"])["harness"]["name"] == "inspect"
@@ -52,29 +52,29 @@ def test_lm_eval_output_and_inspect_log_pack_to_equal_scores(
     assert scores(by_lm_eval, data) == scores(by_inspect, data, ROUND_TRIP)
 
 
-def test_a_run_and_its_bundle_have_equal_scores(
-    quick_runs: dict[str, Path], mini_bundle: Files, tmp_path: Path
-) -> None:
+def test_a_run_and_its_bundle_have_equal_scores(lm_eval_runs: Path, mini_bundle: Files, tmp_path: Path) -> None:
     where, files = mini_bundle
     pack.write(files, tmp_path / where)
-    by_run = json.loads(invoke("score", quick_runs["lm-eval"], "--json").output)
+    by_run = json.loads(invoke("score", lm_eval_runs, "--json").output)
     by_bundle = json.loads(invoke("score", tmp_path / where, "--json").output)
     key = lambda row: (row["condition"], row["task"])  # noqa: E731
     assert sorted(by_run, key=key) == sorted(by_bundle, key=key)
     assert len(by_run) == 11
 
 
-def test_pack_writes_the_same_bytes_twice_and_no_score(data: Data, mini_bundle: Files, quick_runs, meta: Path) -> None:
-    again = pack.bundle(pack.logged(quick_runs["lm-eval"]), pack.declared(meta), data, "quick")
+def test_pack_writes_the_same_bytes_twice_and_no_score(
+    data: Data, mini_bundle: Files, lm_eval_runs: Path, meta: Path
+) -> None:
+    again = pack.bundle(pack.logged(lm_eval_runs), pack.declared(meta), data, "quick")
     assert again == mini_bundle
     facts = json.loads(again[1]["submission.json"])
     assert not {"score", "scores", "results", "acc"} & set(facts)
 
 
 def test_the_command_packs_checks_and_refuses_to_change_what_is_there(
-    quick_runs: dict[str, Path], meta: Path, tmp_path: Path
+    lm_eval_runs: Path, meta: Path, tmp_path: Path
 ) -> None:
-    arguments = ("pack", quick_runs["lm-eval"], "--meta", meta, "--output", tmp_path, "--run", "quick")
+    arguments = ("pack", lm_eval_runs, "--meta", meta, "--output", tmp_path, "--run", "quick")
     assert invoke(*arguments).exit_code == 0
     (folder,) = tmp_path.glob("*/*/*")
     done = invoke("check", folder)
