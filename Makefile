@@ -34,7 +34,7 @@ bench: $(VENV)/.installed
 bench-full: $(VENV)/.installed
 	$(BIN)/persllm-bench run --model $(MINI) --condition profile,none,wrong --output $(RESULTS)/mini
 	$(BIN)/persllm-bench run --model $(MINI) --tasks 'persllm-ll_*' --condition name --output $(RESULTS)/mini
-	$(BIN)/persllm-bench run --model $(MINI) --harness inspect --output $(RESULTS)/mini-inspect
+	$(BIN)/persllm-bench run --model $(MINI) --harness inspect --batch-size 64 --output $(RESULTS)/mini-inspect
 	$(BIN)/persllm-bench table $(RESULTS)/mini
 	$(BIN)/python benchmarks/compare_runs.py $(RESULTS)/mini/profile $(RESULTS)/mini-inspect/profile
 	$(BIN)/persllm-bench pack $(RESULTS)/mini --meta reference_models/mini/submission.yaml --run full --output $(RESULTS)/submissions
