@@ -15,11 +15,12 @@ export TOKENIZERS_PARALLELISM = false
 
 .PHONY: bench bench-full test unit lint lint-tools browser leaderboard check clean
 
+# --no-compile: most of what is installed is never imported.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip $(PIP_OPTIONS)
-	$(BIN)/python -m pip install -q -c constraints.txt $(PIP_OPTIONS) torch
-	$(BIN)/python -m pip install -q -c constraints.txt $(PIP_OPTIONS) -e '.[hf,train,dev]'
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt $(PIP_OPTIONS) torch
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt $(PIP_OPTIONS) -e '.[hf,train,dev]'
 	touch $@
 
 bench: $(VENV)/.installed
