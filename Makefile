@@ -12,10 +12,11 @@ BOARD ?= leaderboard/data
 
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM = false
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: bench bench-full test unit lint lint-tools browser leaderboard check clean
 
-# --no-compile: most of what is installed is never imported.
+# --no-compile: most of what is installed is never imported; what is, is compiled once, by whoever imports it first.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip $(PIP_OPTIONS)
