@@ -10,46 +10,10 @@ from pathlib import Path
 import pytest
 
 from conftest import Files, invoke
-from persllm_bench.items import Data, tasks_dir
-from persllm_bench.report import as_json, ordered
-from persllm_bench.submissions import BadBundle, Submission, folder_tree, memory_tree, pack, validate
+from persllm_bench.items import Data
+from persllm_bench.submissions import BadBundle, Submission, memory_tree, pack, validate
 from persllm_bench.submissions.bundle import facts_json
 from persllm_bench.submissions.scores import SCORER, cache_key, scored
-
-ROUND_TRIP = "persllm-quick_identity,persllm-quick_pressure"
-
-
-def scores(bundle: Files, data: Data, tasks: str = "") -> list[dict]:
-    where, files = bundle
-    rows = as_json(validate(memory_tree(files), where, data).score(data))
-    return sorted((r for r in rows if not tasks or r["task"] in tasks.split(",")), key=lambda r: r["task"])
-
-
-def test_lm_eval_output_and_inspect_log_pack_to_equal_scores(
-    data: Data, mini: Path, meta: Path, inspect_runs: Path, tmp_path: Path
-) -> None:
-    plain = [sys.executable, "-m", "lm_eval", "--include_path", str(tasks_dir()), "--tasks", ROUND_TRIP]
-    model = [
-        "--model",
-        "hf",
-        "--model_args",
-        f"pretrained={mini},dtype=float32",
-        "--device",
-        "cpu",
-        "--batch_size",
-        "8",
-    ]
-    saved = ["--apply_chat_template", "--log_samples", "--output_path", str(tmp_path / "out")]
-    done = subprocess.run([*plain, *model, *saved], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    declared = pack.declared(meta)
-    by_lm_eval = pack.bundle(pack.logged(tmp_path / "out"), declared, data, "plain")
-    logs = inspect_runs / "profile" / "inspect"
-    by_inspect = pack.bundle(pack.logged(logs), declared, data, "logs")
-    assert json.loads(by_lm_eval[1]["submission.json"])["harness"]["name"] == "lm-eval"
-    assert json.loads(by_inspect[1]["submission.json"])["harness"]["name"] == "inspect"
-    assert len(scores(by_lm_eval, data)) == 2
-    assert scores(by_lm_eval, data) == scores(by_inspect, data, ROUND_TRIP)
 
 
 def test_a_run_and_its_bundle_have_equal_scores(lm_eval_runs: Path, mini_bundle: Files, tmp_path: Path) -> None:
@@ -110,30 +74,6 @@ def test_the_scorers_hash_covers_every_module_that_a_score_follows_from() -> Non
     told = {name.removesuffix(".py") for name in SCORER}
     beside = {"submissions", "submissions/scores", "shortcuts", "policies"}
     assert {m for m in ours if m not in told | beside and m.split("/")[0] not in told} == set()
-
-
-def test_calibration_entries_are_bundles_that_are_never_ranked(data: Data, tmp_path: Path) -> None:
-    from persllm_bench.submissions.calibration import CORE_TASKS, entries
-
-    done = invoke("calibrate", "--output", tmp_path)
-    assert done.exit_code == 0, done.output
-    folders = {p.parts[-3]: p for p in tmp_path.glob("*/*/*")}
-    assert sorted(folders) == sorted(f"persllm-bench__{name}" for name in entries(data))
-    bundles = {}
-    for name, folder in folders.items():
-        found = bundles[name] = validate(folder_tree(folder), "/".join(folder.parts[-3:]), data)
-        assert found.submission.calibration
-        assert found.submission.unranked_because[0] == "a calibration entry"
-
-    def estimates(name: str) -> dict[str, float]:
-        return {s.task: s.score.estimate for s in ordered(bundles[f"persllm-bench__{name}"].score(data))}
-
-    oracle = estimates("oracle")
-    assert set(oracle) == set(CORE_TASKS)
-    assert all(value == pytest.approx(100) for value in oracle.values())
-    for name in ("always-hold", "always-yield"):
-        assert all(abs(value) < 1e-9 for value in estimates(name).values()), name
-    assert "there already" in invoke("calibrate", "--output", tmp_path).output
 
 
 def test_only_calibration_entries_may_come_from_a_policy(data: Data, mini_bundle: Files) -> None:
