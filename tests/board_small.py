@@ -129,7 +129,7 @@ def write(data: Data, submissions: Path) -> None:
         bundle(data, "other/weak-again", 0.2, full, seed="lab/weak"),
         bundle(data, "other/trained", 0.6, trained, words=HOSTILE, licence=FORMULA, hardware=SCRIPT, contact=MARKDOWN),
     ]
-    made += [(where, files) for where, files in calibration.bundles(data) if "__oracle/" in where]
+    made += [(where, make()) for where, make in calibration.bundles(data).items() if "__oracle/" in where]
     for where, files in made:
         pack.write(files, submissions / where)
     broken = submissions / CORRUPT

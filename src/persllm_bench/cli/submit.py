@@ -142,12 +142,12 @@ def calibrate(
     from persllm_bench.submissions import calibration
     from persllm_bench.submissions import pack as packing
 
-    for where, files in calibration.bundles(load()):
+    for where, make in calibration.bundles(load()).items():
         if (output / where).exists():
             console.print(f"{where}: there already")
             continue
         try:
-            packing.write(files, output / where)
+            packing.write(make(), output / where)
         except ValueError as error:
             raise fail(error) from error
         console.print(where)

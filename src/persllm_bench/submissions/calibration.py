@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from persllm_bench.samples import Sample
 from persllm_bench.scoring import Reply
 from persllm_bench.scoring.live import own_side_of
 from persllm_bench.submissions.pack import assemble
-from persllm_bench.submissions.record import Declared, Model, Serving, TrainingData
+from persllm_bench.submissions.record import Declared, Model, Serving, TrainingData, folder_of
 from persllm_bench.suite import CORE, KINDS, task
 
 UTTERANCE = "Well then."
@@ -84,30 +85,36 @@ def spoken_by(policy: Policy) -> Callable[[Sample], str]:
     return lambda s: LETTERS[s.choices.index(policy(s))] if s.choices else UTTERANCE
 
 
-def bundles(data: Data) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """(where it lies, its files) of every calibration entry on this version of the data."""
+def bundles(data: Data) -> dict[str, Callable[[], dict[str, bytes]]]:
+    """Where each calibration entry on this version of the data lies -> what makes its files."""
     source = b"".join(Path(str(f)).read_bytes() for f in (__file__, policies.__file__))
-    revision = hashlib.sha256(source).hexdigest()[:40]
+    revision, run = hashlib.sha256(source).hexdigest()[:40], f"data-{data.sha256[:8]}"
+    found: dict[str, Callable[[], dict[str, bytes]]] = {}
     for name, (policy, tasks) in entries(data).items():
         model = Model(
             repo=f"persllm-bench/{name}", revision=revision, dtype="unknown", licence="Apache-2.0", open_weights=False
         )
-        meta = Declared(
-            model=model,
-            serving=Serving(backend="policy"),
-            hardware="any",
-            command="persllm-bench calibrate",
-            attempts=1,
-            training_data=TrainingData(description="none: a fixed rule", train_split=False, test_items="no"),
-            contact="persllm-bench",
-        )
-        yield assemble(
-            {("profile", t): list(answers(data, t, "profile", spoken_by(policy))) for t in tasks},
-            {"profile": Settings("profile")},
-            meta,
-            data,
-            run=f"data-{data.sha256[:8]}",
-            model=model.model_dump(),
-            harness=("policy", {"numpy": np.__version__}),
-            calibration=True,
-        )
+        found[folder_of(model, run)] = partial(_files, data, model, run, policy, tasks)
+    return found
+
+
+def _files(data: Data, model: Model, run: str, policy: Policy, tasks: Sequence[str]) -> dict[str, bytes]:
+    meta = Declared(
+        model=model,
+        serving=Serving(backend="policy"),
+        hardware="any",
+        command="persllm-bench calibrate",
+        attempts=1,
+        training_data=TrainingData(description="none: a fixed rule", train_split=False, test_items="no"),
+        contact="persllm-bench",
+    )
+    return assemble(
+        {("profile", t): list(answers(data, t, "profile", spoken_by(policy))) for t in tasks},
+        {"profile": Settings("profile")},
+        meta,
+        data,
+        run=run,
+        model=model.model_dump(),
+        harness=("policy", {"numpy": np.__version__}),
+        calibration=True,
+    )[1]

@@ -106,6 +106,11 @@ class Part(Record):
         return self
 
 
+def folder_of(model: Model, run: str) -> str:
+    """Where a submission lies under `submissions/`."""
+    return f"{model.repo.replace('/', '__', 1)}/{model.revision}/{run}"
+
+
 class Submission(Declared):
     """`submission.json`, whole. Nothing in it enters a score but which samples must be there."""
 
@@ -131,7 +136,7 @@ class Submission(Declared):
     @property
     def folder(self) -> str:
         """Where the bundle lies under `submissions/`."""
-        return f"{self.model.repo.replace('/', '__', 1)}/{self.model.revision}/{self.run}"
+        return folder_of(self.model, self.run)
 
     @property
     def files(self) -> dict[str, tuple[Condition, str]]:
