@@ -233,6 +233,8 @@ def main() -> None:
     parser.add_argument("--site", action="store_true")
     given = parser.parse_args()
     data = load()
+    if given.work:
+        given.work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=given.work) as folder:
         work = Path(folder)
         samples = work / "samples.parquet"
