@@ -13,7 +13,6 @@ asked too.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 from command import MINI, equal, model_args, run
 from persllm_bench.estimates import estimate
 from persllm_bench.faces.settings import Settings
+from persllm_bench.usage import read
 from timing import Side, seconds, show
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -73,23 +73,19 @@ def peaks(dtype: torch.dtype) -> tuple[float, float]:
     return 2 * size**3 / best(lambda: a @ b), 2 * big.numel() / best(lambda: big.clone())
 
 
-def least(row: dict, calls: int, config: LlamaConfig, width: int, batch: int, peak: tuple[float, float]) -> float:
+def least(
+    tokens: dict[str, int], calls: int, config: LlamaConfig, width: int, batch: int, peak: tuple[float, float]
+) -> float:
     """Seconds that a task's tokens need at least; `width`: bytes of a number."""
-    weights = (
-        config.num_hidden_layers
-        * config.hidden_size
-        * (
-            config.hidden_size * (2 + 2 * config.num_key_value_heads / config.num_attention_heads)
-            + 3 * config.intermediate_size
-        )
-    )
-    head = config.vocab_size * config.hidden_size
-    tokens, context = row["tokens"], row["tokens"]["prompt"] / calls
+    layers, hidden = config.num_hidden_layers, config.hidden_size
+    shared = config.num_key_value_heads / config.num_attention_heads
+    weights = layers * hidden * (hidden * (2 + 2 * shared) + 3 * config.intermediate_size)
+    head = config.vocab_size * hidden
+    context = tokens["prompt"] / calls
     computed = tokens["prompt"] - tokens["reused"] + tokens["kept"]
-    products = 4 * config.num_hidden_layers * config.hidden_size * context * computed / 2
+    products = 4 * layers * hidden * context * computed / 2
     operations = 2 * weights * computed + 2 * head * calls + products
-    states = 2 * config.num_hidden_layers * config.hidden_size * config.num_key_value_heads / config.num_attention_heads
-    moved = width * (tokens["generated"] / batch * (weights + head) + tokens["generated"] * context * states)
+    moved = width * tokens["generated"] * ((weights + head) / batch + 2 * layers * hidden * shared * context)
     return operations / peak[0] + moved / peak[1]
 
 
@@ -99,7 +95,6 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--dtype", default="bfloat16")
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--backend", default="hf", choices=("hf", "vllm"))
     parser.add_argument("--tasks", default="persllm-core")
     parser.add_argument("--stock", default="persllm_knowledge")
     parser.add_argument("--output", type=Path, default=Path("results/roofline"))
@@ -111,21 +106,19 @@ def main() -> None:
     peak = peaks(dtype)
     print(f"{DEVICE}: {peak[0] / 1e12:.2f} T operations/s in {args.dtype}, {peak[1] / 1e9:.0f} GB/s")
     model = str(args.output / "model")
-    options = ["--backend", args.backend, "--batch-size", str(args.batch_size), *model_args({"dtype": args.dtype})]
+    options = ["--batch-size", str(args.batch_size), *model_args({"dtype": args.dtype})]
     ours = run(model, args.output / "ours", args.tasks, *options)
     calls = {row.task: row.calls for row in estimate(ours.done(), Settings(), model)[0]}
     rows, spent = [], {}
-    for line in (ours.path / "usage.jsonl").read_text().splitlines():
-        row = json.loads(line)
-        spent[row["task"]] = row["seconds"]["model"]
-        need = least(row, calls[row["task"]], config, dtype.itemsize, args.batch_size, peak)
-        speed = (row["tokens"]["prompt"] + row["tokens"]["generated"]) / spent[row["task"]]
-        share = need / spent[row["task"]]
-        rows.append({"task": row["task"], "s": spent[row["task"]], "tokens/s": speed, "least, s": need, "share": share})
+    for row in read(ours.path / "usage.jsonl"):
+        tokens, took = row["tokens"], row["seconds"]["model"]
+        spent[row["task"]] = took
+        need = least(tokens, calls[row["task"]], config, dtype.itemsize, args.batch_size, peak)
+        speed = (tokens["prompt"] + tokens["generated"]) / took
+        rows.append({"task": row["task"], "s": took, "tokens/s": speed, "least, s": need, "share": need / took})
     show("Against the roofline", *rows)
     if args.stock:
         stock = run(model, args.output / "stock", args.stock, *options, "--model-arg", "prefix_cache=false")
-        told = [json.loads(line) for line in (stock.path / "usage.jsonl").read_text().splitlines()]
         same = equal(stock, ours)
         sides = (
             {
@@ -135,7 +128,7 @@ def main() -> None:
                 "ratio": row["seconds"]["model"] / spent[row["task"]],
                 "same replies": "{} of {}".format(*same[row["task"]]),
             }
-            for row in told
+            for row in read(stock.path / "usage.jsonl")
         )
         show("Beside stock lm-eval", *sides)
 

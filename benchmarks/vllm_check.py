@@ -10,7 +10,6 @@ that dies in the middle of a run costs no reply.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import socket
@@ -26,6 +25,7 @@ from urllib.request import urlopen
 
 from command import BIN, ENGINE, ENV, MINI, QUICK, command, equal, model_args, run
 from persllm_bench.runs import RunFolder
+from persllm_bench.usage import read
 from prompts_of import shares
 
 HITS = 0.97
@@ -142,7 +142,7 @@ def main() -> int:
     rules["three runs the same bytes"] = same_bytes(runs)
 
     prompt, could = shares(runs[0].path, Path(args.model))
-    used = [json.loads(line)["tokens"] for line in (runs[0].path / "usage.jsonl").open()]
+    used = [row["tokens"] for row in read(runs[0].path / "usage.jsonl")]
     hits = sum(row["reused"] for row in used)
     print(f"  {hits:,} of {could:,} shareable of {prompt:,} prompt tokens hit: {100 * hits / could:.2f} %")
     rules[f"at least {100 * HITS:.0f} % hits"] = hits >= HITS * could and sum(row["prompt"] for row in used) == prompt

@@ -23,7 +23,7 @@ from reference_models.recipe import HERE
 from transformers import AutoModelForCausalLM
 
 from persllm_bench import runner
-from persllm_bench.drivers import LmEval, Target
+from persllm_bench.drivers import Target
 from persllm_bench.items import tasks_dir
 from persllm_bench.prompts import Condition
 from persllm_bench.reader import load
@@ -99,7 +99,8 @@ def joint(backbone: Path, corpus: Path, out: Path, *, permute_names: bool, seed:
         return SHIPPED
     if not (out / "totals.json").exists():
         config = configuration.load()
-        config = config.model_copy(update={"seed": config.seed if seed is None else seed})
+        if seed is not None:
+            config = config.model_copy(update={"seed": seed})
         tune.train(corpus, tasks_dir(), config, backbone, out, permute_names=permute_names)
     return out / "model"
 
@@ -110,11 +111,8 @@ def run(rung: Rung, model: Path, work: Path) -> Path:
     target = Target(str(model), "hf", "", 16, "cpu", {})
     slugs = sorted(slug for slug, persona in load().personas.items() if persona.train)
     folder = work / "runs" / rung.name
-    driver = LmEval(target)
     tasks = TASKS + LIVE if rung.live else TASKS
-    return runner.run(
-        target, tasks, folder, conditions=[rung.condition], personas=slugs, reasoning=REASONING, driver=driver
-    )[0]
+    return runner.run(target, tasks, folder, conditions=[rung.condition], personas=slugs, reasoning=REASONING)[0]
 
 
 def submit(rung: Rung, model: Path, folder: Path, work: Path) -> Path:

@@ -39,13 +39,14 @@ def mini() -> Path:
 
 
 def quick_runs(harness: str, mini: Path, factory: pytest.TempPathFactory) -> Path:
-    """The quick slice and a likelihood twin through a harness, run once for all of pytest's workers."""
+    """The quick slice and two likelihood twins through a harness, run once for all of pytest's workers."""
     base = factory.getbasetemp()
     root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"quick_runs-{harness}"
     quick = ",".join(name for name, task in TASKS.items() if task.quick)
+    twins = "persllm-ll_premise,persllm-ll_identity"
     with FileLock(f"{root}.lock"):
         if not (root / "done").exists():
-            for options in (["--tasks", quick], ["--tasks", "persllm-ll_identity", "--condition", "name"]):
+            for options in (["--tasks", quick], ["--tasks", twins, "--condition", "name"]):
                 run("--model", mini, "--harness", harness, "--output", root, *options)
             (root / "done").touch()
     return root
@@ -88,7 +89,7 @@ def meta(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def mini_bundle(data: Data, lm_eval_runs: Path, meta: Path) -> tuple[str, dict[str, bytes]]:
-    """(where it lies, its files): the mini model's quick slice and a likelihood twin as a submission."""
+    """(where it lies, its files): the mini model's quick slice and two likelihood twins as a submission."""
     from persllm_bench.submissions import pack
 
     return pack.bundle(pack.logged(lm_eval_runs), pack.declared(meta), data, "quick")

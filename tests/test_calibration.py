@@ -19,18 +19,15 @@ def test_calibration_entries_are_bundles_that_are_never_ranked(data: Data, tmp_p
     assert done.exit_code == 0, done.output
     folders = {p.parts[-3]: p for p in tmp_path.glob("*/*/*")}
     assert sorted(folders) == sorted(f"persllm-bench__{name}" for name in entries(data))
-    bundles = {}
+    estimates = {}
     for name, folder in folders.items():
-        found = bundles[name] = validate(folder_tree(folder), "/".join(folder.parts[-3:]), data)
+        found = validate(folder_tree(folder), "/".join(folder.parts[-3:]), data)
         assert found.submission.calibration
         assert found.submission.unranked_because[0] == "a calibration entry"
-
-    def estimates(name: str) -> dict[str, float]:
-        return {s.task: s.score.estimate for s in ordered(bundles[f"persllm-bench__{name}"].score(data))}
-
-    oracle = estimates("oracle")
+        estimates[name] = {s.task: s.score.estimate for s in ordered(found.score(data))}
+    oracle = estimates["persllm-bench__oracle"]
     assert set(oracle) == set(CORE_TASKS)
     assert all(value == pytest.approx(100) for value in oracle.values())
     for name in ("always-hold", "always-yield"):
-        assert all(abs(value) < 1e-9 for value in estimates(name).values()), name
+        assert all(abs(value) < 1e-9 for value in estimates[f"persllm-bench__{name}"].values()), name
     assert "there already" in invoke("calibrate", "--output", tmp_path).output

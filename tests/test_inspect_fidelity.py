@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -10,14 +9,11 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import get_model
 
-from conftest import ROOT
+import policies as known_policies  # registers the model API `policy`
 from persllm_bench.faces.inspect_fidelity import persllm_quick_fidelity
 from persllm_bench.faces.inspect_logs import replies_of
 from persllm_bench.judging.policies import FAITHFUL, error_in
 from persllm_bench.judging.rubric import as_text
-
-sys.path.insert(0, str(ROOT / "benchmarks"))
-import policies as known_policies  # registers the model API `policy`
 
 assert known_policies.PolicyAPI
 

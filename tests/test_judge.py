@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 
 import pytest
 
-from conftest import ROOT
+import policies as known_policies
 from persllm_bench.items import Data
 from persllm_bench.judging import policies
 from persllm_bench.judging.attacks import ATTACKS
@@ -20,9 +19,6 @@ from persllm_bench.schema import AXES
 from persllm_bench.scoring import Reply, TaskScore, score_samples
 from persllm_bench.scoring.judge import planted
 from persllm_bench.suite import CORE, task
-
-sys.path.insert(0, str(ROOT / "benchmarks"))
-import policies as known_policies
 
 WHOLE, QUICK = "persllm_judge", "persllm-quick_judge"
 

@@ -124,7 +124,7 @@ def test_both_faces_earn_the_same_per_item_scores(
 ) -> None:
     a, b = (RunFolder(path / condition) for path in (lm_eval_runs, inspect_runs))
     assert a.done() == b.done()
-    assert len(a.done()) == {"profile": len([t for t in TASKS.values() if t.quick]), "name": 1}[condition]
+    assert len(a.done()) == {"profile": len([t for t in TASKS.values() if t.quick]), "name": 2}[condition]
     for name in a.done():
         first, second = (score(name, data, folder.replies(name), condition) for folder in (a, b))
         values = [[sample_value(data, o) for o in found.outcomes] for found in (first, second)]

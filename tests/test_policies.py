@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
-from conftest import ROOT
-from persllm_bench.items import Data
-
-sys.path.insert(0, str(ROOT / "benchmarks"))
 import policies as known_policies
+from persllm_bench.items import Data
 
 EXACT = ("always hold", "always yield", "always the letter A", "contrarian", "judge of arguments", "oracle")
 

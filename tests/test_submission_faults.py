@@ -106,8 +106,7 @@ def test_faults_in_the_declaration_are_all_told(tmp_path: Path) -> None:
 def test_an_unfinished_run_and_no_run_are_refused(lm_eval_runs: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no run: allowed are"):
         pack.logged(tmp_path)
-    asked = {"tasks": ["persllm-ll_identity", "persllm-ll_premise"]}
-    facts = RunFolder(lm_eval_runs / "name").facts().model_copy(update=asked)
+    facts = RunFolder(lm_eval_runs / "name").facts()
     RunFolder(tmp_path / "run").begin(facts)
     with pytest.raises(ValueError, match="has no replies yet of persllm-ll_identity, persllm-ll_premise"):
         pack.logged(tmp_path / "run")

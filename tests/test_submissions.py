@@ -23,7 +23,7 @@ def test_a_run_and_its_bundle_have_equal_scores(lm_eval_runs: Path, mini_bundle:
     by_bundle = json.loads(invoke("score", tmp_path / where, "--json").output)
     key = lambda row: (row["condition"], row["task"])  # noqa: E731
     assert sorted(by_run, key=key) == sorted(by_bundle, key=key)
-    assert len(by_run) == 10
+    assert len(by_run) == 11
 
 
 def test_pack_writes_the_same_bytes_twice_and_no_score(

@@ -76,9 +76,13 @@ def note(path: Path, task: str, usage: Usage | None, seconds: dict[str, float]) 
         file.write(json.dumps(row) + "\n")
 
 
+def read(path: Path) -> list[dict[str, Any]]:
+    """The lines of a run's `usage.jsonl`: `task`, `tokens` (none where unknown) and `seconds` by phase."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
 def read_speed(path: Path) -> float | None:
     """Tokens per second of model time over a run's `usage.jsonl`; None where it does not tell."""
-    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-    told = [r for r in rows if r["tokens"] and r["seconds"].get("model")]
+    told = [r for r in read(path) if r["tokens"] and r["seconds"].get("model")]
     seconds = sum(r["seconds"]["model"] for r in told)
     return sum(r["tokens"]["prompt"] + r["tokens"]["generated"] for r in told) / seconds if seconds else None

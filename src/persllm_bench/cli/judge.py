@@ -46,7 +46,9 @@ def judge(
         if not as_json or dry_run:
             rows, how = stage.estimates(works, reasoning, judge)
             seconds = stage.seconds_expected(works, rows)
-            time = f"{seconds / 60:,.1f} min at most" if seconds else "unknown before the first calls to this judge"
+            time = "unknown before the first calls to this judge"
+            if seconds is not None:
+                time = f"{seconds / 60:,.1f} min at most"
             console.print(base.cost_table(rows, "still to be asked", f"{how}; time: {time}"))
         if dry_run:
             return

@@ -56,7 +56,8 @@ def plan(
     Raises:
         RunError: a run without free text, with another version of the data, or a calibration of another judge.
     """
-    judge, works = judge_facts(target, data, reasoning), list[Work]()
+    judge = judge_facts(target, data, reasoning)
+    works: list[Work] = []
     for path in runs:
         run = RunFolder(path)
         run.require(data)
