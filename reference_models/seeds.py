@@ -1,8 +1,9 @@
 """Is the last rung's gain, or its control's loss, the luck of a seed? Both are trained again with other seeds.
 
-    python -m reference_models.seeds --corpus DIR --work DIR [--seeds 8 9]
+    python -m reference_models.seeds --corpus DIR --work DIR [--seeds 7 8 9]
 
-`--work` is the ladder's, whose run of the untrained backbone is used. What is done is not done again.
+`--work` is the ladder's, whose run of the untrained backbone is used; the configuration's seed is that of the ladder's
+own rungs. What is done is not done again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from reference_models.ladder import BACKBONE, RUNGS, joint, run
 from reference_models.ladder_table import BASES, Scores, difference, interval, scores, table
+from reference_models.mini import config as configuration
 
 from persllm_bench.reader import load
 
@@ -23,11 +25,12 @@ def compare(backbone: Path, corpus: Path, work: Path, seeds: list[int]) -> str:
     """A table: gain over the backbone that is told the name, and what permuted names cost, by seed and over all seeds;
     on the pooled tasks and on knowledge."""
     data = load()
-    rungs = {rung.name: rung for rung in RUNGS}
+    rungs, ladders = {rung.name: rung for rung in RUNGS}, configuration.load().seed
 
     def runs(name: str, seed: int) -> Scores:
-        rung = replace(rungs[name], name=f"{name}-seed{seed}", live=False)
-        made = joint(backbone, corpus, work / "models" / rung.name, permute_names=rung.permute_names, seed=seed)
+        rung = rungs[name] if seed == ladders else replace(rungs[name], name=f"{name}-seed{seed}", live=False)
+        own = None if seed == ladders else seed
+        made = joint(backbone, corpus, work / "models" / rung.name, permute_names=rung.permute_names, seed=own)
         return scores(run(rung, made, work), data)
 
     untrained = scores(run(rungs[FIRST], backbone, work), data)
@@ -50,7 +53,7 @@ def main() -> None:
     parser.add_argument("--backbone", type=Path, default=BACKBONE)
     parser.add_argument("--corpus", type=Path, required=True, help="folder of general text")
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[8, 9])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9])
     args = parser.parse_args()
     print(compare(args.backbone, args.corpus, args.work, args.seeds))
 

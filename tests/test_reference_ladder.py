@@ -87,6 +87,8 @@ def test_a_difference_is_of_accuracies_on_the_same_samples() -> None:
     mixed = {**bad, "persllm-ll_attitude": good["persllm-ll_attitude"]}
     part = ladder_table.difference(data, [bad], [mixed], ladder_table.BASES)
     assert 0 < part.low < part.estimate < part.high < 100
+    seeds = ladder_table.difference(data, [bad], [good, bad], ladder_table.BASES)
+    assert seeds.estimate == pytest.approx(50), "runs of one thing count by their mean"
 
 
 def test_a_rung_becomes_a_submission_that_passes_its_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
