@@ -17,60 +17,14 @@ import sys
 from pathlib import Path
 
 import torch
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig
 
-from command import MINI, equal, model_args, run
+from command import equal, model_args, run
 from persllm_bench.estimates import estimate
 from persllm_bench.faces.settings import Settings
 from persllm_bench.usage import read
-from timing import Side, seconds, show
-
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-ROUNDS = 10
-
-
-def make(args: argparse.Namespace, folder: Path) -> LlamaConfig:
-    """A Llama with the mini model's tokenizer and random weights, made once."""
-    tokenizer = AutoTokenizer.from_pretrained(MINI)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=args.hidden,
-        intermediate_size=args.intermediate,
-        num_hidden_layers=args.layers,
-        num_attention_heads=args.heads,
-        num_key_value_heads=args.kv_heads,
-        max_position_embeddings=8192,
-        rope_theta=500000.0,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    if not (folder / "config.json").exists():
-        torch.manual_seed(0)
-        with torch.device(DEVICE):
-            model = LlamaForCausalLM(config).to(getattr(torch, args.dtype))
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-    return config
-
-
-def best(work: Side) -> float:
-    """Seconds of the fastest of several rounds."""
-
-    def whole() -> None:
-        work()
-        if DEVICE == "cuda":
-            torch.cuda.synchronize()
-
-    return min(seconds(whole) for _ in range(ROUNDS))
-
-
-def peaks(dtype: torch.dtype) -> tuple[float, float]:
-    """Operations and bytes a second of a bare multiplication and a bare copy."""
-    size = 8192 if DEVICE == "cuda" else 2048
-    a, b = (torch.randn(size, size, dtype=dtype, device=DEVICE) for _ in range(2))
-    big = torch.zeros(2**30 if DEVICE == "cuda" else 2**27, dtype=torch.uint8, device=DEVICE)
-    return 2 * size**3 / best(lambda: a @ b), 2 * big.numel() / best(lambda: big.clone())
+from shapes import DEVICE, make, peaks, shape_options
+from timing import show
 
 
 def least(
@@ -91,8 +45,7 @@ def least(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, value in {"layers": 32, "hidden": 4096, "intermediate": 14336, "heads": 32, "kv-heads": 8}.items():
-        parser.add_argument(f"--{name}", type=int, default=value)
+    shape_options(parser, layers=32, hidden=4096, intermediate=14336, heads=32, kv_heads=8)
     parser.add_argument("--dtype", default="bfloat16")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--tasks", default="persllm-core")
@@ -101,8 +54,8 @@ def main() -> None:
     args = parser.parse_args()
     if (args.output / "ours").exists():
         sys.exit(f"{args.output}/ours exists; give another --output, so that nothing is resumed")
-    config = make(args, args.output / "model")
     dtype = getattr(torch, args.dtype)
+    config = make(args, args.output / "model", dtype)
     peak = peaks(dtype)
     print(f"{DEVICE}: {peak[0] / 1e12:.2f} T operations/s in {args.dtype}, {peak[1] / 1e9:.0f} GB/s")
     model = str(args.output / "model")

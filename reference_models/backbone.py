@@ -103,7 +103,7 @@ def arguments(recipe: Recipe, work: Path, devices: int) -> dict[str, Any]:
         "save_total_limit": 1,
         "logging_steps": 20,
         "gradient_checkpointing": t.gradient_checkpointing,
-        "bf16": not on_cpu or multiplies_bf16(),
+        "bf16": multiplies_bf16(),
         "use_cpu": on_cpu,
         "seed": recipe.seed,
         "data_seed": recipe.seed,

@@ -27,9 +27,10 @@ def loss_of(model: PreTrainedModel, packed: contrast.Packed, scale: float) -> to
     likelihood under nobody, as `acc_pmi` does; the tokens under their own context; and under nobody, who may say
     anything. `groups` puts nobody last.
     """
+    packed = packed.to(model.device)
     found = contrast.log_likelihoods(model, packed)
     scores = found.new_zeros(len(found), len(packed.owners)).index_add(1, packed.reply_of, found)
-    places = torch.arange(len(packed.owners))
+    places = torch.arange(len(packed.owners), device=found.device)
     own = scores[packed.owners, places]
     gains = scale * (scores[:-1] - scores[-1].detach())
     of_reply = F.cross_entropy(gains.T, packed.owners)
@@ -52,6 +53,7 @@ def train(config: recipe.Recipe, out: Path) -> None:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     model, words = backbone.load(config)
+    model.to(loop.DEVICE)
     source = groups.groups(parts.train, wish.replies, words, random.Random(config.seed))
     plan = [[next(source) for _ in range(wish.groups)] for _ in range(config.train.steps)]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
@@ -77,6 +77,9 @@ class Packed:
     def tokens(self) -> int:
         return self.ids.numel()
 
+    def to(self, device: torch.device) -> Packed:
+        return Packed(*(getattr(self, field.name).to(device) for field in fields(self)))
+
 
 def pack(group: Group) -> Packed:
     """Contexts are padded on their left, so that replies stand at the same places in every row."""
@@ -120,7 +123,8 @@ def log_likelihoods(model: LlamaForCausalLM, packed: Packed) -> torch.Tensor:
 
 def loss_of(model: LlamaForCausalLM, packed: Packed, scale: float) -> torch.Tensor:
     """Cross-entropy of the right context for each reply, plus the mean token loss of replies under their own."""
+    packed = packed.to(model.device)
     found = log_likelihoods(model, packed)
     scores = found.new_zeros(len(found), len(packed.owners)).index_add(1, packed.reply_of, found)
-    own = scores[packed.owners, torch.arange(len(packed.owners))]
+    own = scores[packed.owners, torch.arange(len(packed.owners), device=found.device)]
     return F.cross_entropy(scale * scores.T, packed.owners) - own.sum() / len(packed.targets)

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBase
 
 IGNORED = -100
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ def start(base: Path, out: Path, *, threads: int, seed: int) -> tuple[LlamaForCa
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
-    return LlamaForCausalLM.from_pretrained(base, dtype=torch.float32), AutoTokenizer.from_pretrained(base)
+    model = LlamaForCausalLM.from_pretrained(base, dtype=torch.float32).to(DEVICE)
+    return model, AutoTokenizer.from_pretrained(base)
 
 
 def keep(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, totals: dict[str, Any], out: Path) -> None:
@@ -53,8 +55,8 @@ def keep(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, totals: di
 
 def loss_of(model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Mean loss over the labels that are not ignored, which are not shifted; logits are made only where they count."""
-    hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
-    targets = labels[:, 1:]
+    hidden = model.model(input_ids=ids.to(model.device), use_cache=False).last_hidden_state[:, :-1]
+    targets = labels[:, 1:].to(model.device)
     counted = targets != IGNORED
     return F.cross_entropy(model.lm_head(hidden[counted]).float(), targets[counted])
 
@@ -89,7 +91,7 @@ def run(
     checkpoint = out / "checkpoint.pt"
     first, totals = 0, {"tokens": 0, "seconds": 0.0, "loss": float("nan")}
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, weights_only=True, map_location=model.device)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         first, totals = state["step"], state["totals"]
@@ -108,7 +110,7 @@ def run(
     for step in range(first, schedule.steps):
         for group in optimizer.param_groups:
             group["lr"] = schedule.rate(step)
-        with torch.autocast("cpu", dtype=torch.bfloat16) if multiplies_bf16() else contextlib.nullcontext():
+        with torch.autocast(DEVICE, dtype=torch.bfloat16) if multiplies_bf16() else contextlib.nullcontext():
             loss = loss_at(step)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), grad_clip)
@@ -139,5 +141,5 @@ def run(
 
 
 def multiplies_bf16() -> bool:
-    """Autocast on a processor pays only where it multiplies bf16 itself."""
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    """Autocast on a processor pays only where it multiplies bf16 itself; on a GPU always."""
+    return DEVICE == "cuda" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

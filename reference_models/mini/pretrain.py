@@ -87,7 +87,7 @@ def train(folder: Path, config: configuration.MiniConfig, tokenizer_path: Path, 
     if not stored.exists():
         np.save(stored, token_stream(folder, config, tokenizer))
     batches = Batches(np.load(stored, mmap_mode="r"), config)
-    model = new_model(config, tokenizer)
+    model = new_model(config, tokenizer).to(loop.DEVICE)
     print(f"{sum(p.numel() for p in model.parameters())} parameters, {len(batches)} steps", flush=True)
 
     def loss_at(step: int) -> torch.Tensor:
