@@ -40,6 +40,7 @@ from persllm_bench.runner import run
 from persllm_bench.samples import Sample
 from persllm_bench.schema import STAGES
 from persllm_bench.suite import TASKS, choose
+from shapes import DEVICE
 from timing import Side, in_turn, show
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,8 +76,7 @@ def models(model: str) -> tuple[Any, Any]:
 
     from persllm_bench.faces.lm_eval_prefix import PrefixLM
 
-    device = "cuda" if __import__("torch").cuda.is_available() else "cpu"
-    settings = {"pretrained": model, "dtype": "float32", "batch_size": 16, "device": device}
+    settings = {"pretrained": model, "dtype": "float32", "batch_size": 16, "device": DEVICE}
     return PrefixLM(**settings), HFLM(**settings)
 
 

@@ -59,24 +59,8 @@ class PlainDPO(Trainer):
         chosen, rejected = told.sum(1).chunk(2)
         margin = (chosen - inputs["ref_chosen_logps"]) - (rejected - inputs["ref_rejected_logps"])
         supervised = -chosen.sum() / learned.chunk(2)[0].sum()
-        losses = {"sigmoid": -F.logsigmoid(self.wish.beta * margin).mean(), "sft": supervised}
-        weights = self.wish.weights or [1.0] * len(self.wish.loss)
-        return sum((w * losses[name] for name, w in zip(self.wish.loss, weights, strict=True)), torch.tensor(0.0))
-
-
-def plain_arguments(folder: str, steps: int, batch: int, **more: Any) -> TrainingArguments:
-    return TrainingArguments(
-        output_dir=folder,
-        max_steps=steps,
-        per_device_train_batch_size=batch,
-        bf16=loop.multiplies_bf16(),
-        use_cpu=DEVICE == "cpu",
-        report_to="none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        dataloader_pin_memory=DEVICE == "cuda",
-        **more,
-    )
+        preferred = -F.logsigmoid(self.wish.beta * margin).mean()
+        return sum(w * loss for w, loss in zip(self.wish.weights, (preferred, supervised), strict=True))
 
 
 def trained(trainer: Trainer, sequences: int, count: str = "non_padding") -> Trained:
@@ -109,10 +93,22 @@ def pretraining(args: argparse.Namespace, model: Path) -> tuple[Callable[[], Tra
         torch.set_num_threads(args.threads)
         net = LlamaForCausalLM.from_pretrained(model, dtype=torch.float32)
         rows = [{"input_ids": row, "labels": row} for row in ids.flatten(0, 1)]
-        order = {"train_sampling_strategy": "sequential", "learning_rate": RATE, "lr_scheduler_type": "constant"}
         with tempfile.TemporaryDirectory() as folder:
-            options = plain_arguments(
-                folder, args.steps, args.batch, save_strategy="no", weight_decay=0.1, adam_beta2=0.95, **order
+            options = TrainingArguments(
+                output_dir=folder,
+                max_steps=args.steps,
+                per_device_train_batch_size=args.batch,
+                bf16=loop.multiplies_bf16(),
+                use_cpu=DEVICE == "cpu",
+                report_to="none",
+                disable_tqdm=True,
+                dataloader_pin_memory=DEVICE == "cuda",
+                save_strategy="no",
+                weight_decay=0.1,
+                adam_beta2=0.95,
+                learning_rate=RATE,
+                lr_scheduler_type="constant",
+                train_sampling_strategy="sequential",
             )
             return trained(Trainer(model=net, args=options, train_dataset=rows), args.steps * args.batch, "all")
 
@@ -120,7 +116,7 @@ def pretraining(args: argparse.Namespace, model: Path) -> tuple[Callable[[], Tra
 
 
 def tuning(args: argparse.Namespace, model: Path, stage: str) -> tuple[Callable[[], Trained], Callable[[], Trained]]:
-    """A stage of the recipe: its own trainer, and a plain one with the same rows and collator."""
+    """A stage of the recipe: its own trainer, and a plain one with the same arguments, rows and collator."""
     settings = {
         "batch": args.batch,
         "micro_batch": args.batch,
@@ -149,12 +145,8 @@ def tuning(args: argparse.Namespace, model: Path, stage: str) -> tuple[Callable[
     def plain() -> Trained:
         with tempfile.TemporaryDirectory() as folder:
             like = trainer(folder)
-            same = ("learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm", "seed")
-            same += ("data_seed", "save_steps", "logging_steps", "gradient_checkpointing", "train_sampling_strategy")
-            options = plain_arguments(
-                folder, args.steps, args.batch, **{name: getattr(like.args, name) for name in same}
-            )
-            parts = {"model": like.model, "args": options, "train_dataset": like.train_dataset}
+            like.args.remove_unused_columns = False
+            parts = {"model": like.model, "args": like.args, "train_dataset": like.train_dataset}
             parts |= {"data_collator": like.data_collator, "processing_class": like.processing_class}
             other = PlainDPO(wish=config.preference, **parts) if config.preference else Trainer(**parts)
             return trained(other, sequences)

@@ -12,7 +12,7 @@ import torch
 from peft import LoraConfig
 from reference_models.card import card
 from reference_models.data.records import STAGE_TOKENS
-from reference_models.mini.loop import multiplies_bf16
+from reference_models.mini.loop import DEVICE, multiplies_bf16
 from reference_models.recipe import Recipe, RecipeError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import get_last_checkpoint
@@ -86,7 +86,7 @@ def arguments(recipe: Recipe, work: Path, devices: int) -> dict[str, Any]:
         )
     if t.threads:
         torch.set_num_threads(t.threads)
-    on_cpu = not torch.cuda.is_available()
+    on_cpu = DEVICE == "cpu"
     return {
         "output_dir": str(work / "checkpoints"),
         "per_device_train_batch_size": t.micro_batch,

@@ -95,12 +95,11 @@ def models(backbone: Path, corpus: Path, work: Path) -> dict[str, Path]:
 def joint(backbone: Path, corpus: Path, out: Path, *, permute_names: bool, seed: int | None = None) -> Path:
     """The model of `mini.tune` under `out`, made where it is missing; with a `seed` in place of the configuration's.
     What is shipped is taken as it is."""
-    if backbone == BACKBONE and not permute_names and seed is None:
+    own = configuration.load()
+    config = own if seed is None else own.model_copy(update={"seed": seed})
+    if backbone == BACKBONE and not permute_names and config == own:
         return SHIPPED
     if not (out / "totals.json").exists():
-        config = configuration.load()
-        if seed is not None:
-            config = config.model_copy(update={"seed": seed})
         tune.train(corpus, tasks_dir(), config, backbone, out, permute_names=permute_names)
     return out / "model"
 

@@ -29,8 +29,7 @@ def compare(backbone: Path, corpus: Path, work: Path, seeds: list[int]) -> str:
 
     def runs(name: str, seed: int) -> Scores:
         rung = rungs[name] if seed == ladders else replace(rungs[name], name=f"{name}-seed{seed}", live=False)
-        own = None if seed == ladders else seed
-        made = joint(backbone, corpus, work / "models" / rung.name, permute_names=rung.permute_names, seed=own)
+        made = joint(backbone, corpus, work / "models" / rung.name, permute_names=rung.permute_names, seed=seed)
         return scores(run(rung, made, work), data)
 
     untrained = scores(run(rungs[FIRST], backbone, work), data)

@@ -28,9 +28,8 @@ def loss_of(model: PreTrainedModel, packed: contrast.Packed, scale: float) -> to
     anything. `groups` puts nobody last.
     """
     packed = packed.to(model.device)
-    found = contrast.log_likelihoods(model, packed)
-    scores = found.new_zeros(len(found), len(packed.owners)).index_add(1, packed.reply_of, found)
-    places = torch.arange(len(packed.owners), device=found.device)
+    scores = contrast.scores(model, packed)
+    places = torch.arange(len(packed.owners), device=scores.device)
     own = scores[packed.owners, places]
     gains = scale * (scores[:-1] - scores[-1].detach())
     of_reply = F.cross_entropy(gains.T, packed.owners)

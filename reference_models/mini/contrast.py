@@ -121,10 +121,15 @@ def log_likelihoods(model: LlamaForCausalLM, packed: Packed) -> torch.Tensor:
     return -F.cross_entropy(logits.flatten(0, 1), packed.targets.repeat(rows), reduction="none").view(rows, -1)
 
 
+def scores(model: LlamaForCausalLM, packed: Packed) -> torch.Tensor:
+    """(contexts, replies) log-likelihood of every reply under every context; `packed` on the model's device."""
+    found = log_likelihoods(model, packed)
+    return found.new_zeros(len(found), len(packed.owners)).index_add(1, packed.reply_of, found)
+
+
 def loss_of(model: LlamaForCausalLM, packed: Packed, scale: float) -> torch.Tensor:
     """Cross-entropy of the right context for each reply, plus the mean token loss of replies under their own."""
     packed = packed.to(model.device)
-    found = log_likelihoods(model, packed)
-    scores = found.new_zeros(len(found), len(packed.owners)).index_add(1, packed.reply_of, found)
-    own = scores[packed.owners, torch.arange(len(packed.owners), device=found.device)]
-    return F.cross_entropy(scale * scores.T, packed.owners) - own.sum() / len(packed.targets)
+    found = scores(model, packed)
+    own = found.gather(0, packed.owners[None])
+    return F.cross_entropy(scale * found.T, packed.owners) - own.sum() / len(packed.targets)

@@ -138,28 +138,6 @@ class PrefixLM(OnceTokenised, HFLM):
         except MemoryError as error:
             self._stop(str(error))
 
-    def tok_batch_encode(
-        self,
-        strings: Sequence[str],
-        padding_side: str = "left",
-        left_truncate_len: int | None = None,
-        truncation: bool = False,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """As stock, from the tokens that are known already; by stock where it would cut any or finds others."""
-        stock = partial(super().tok_batch_encode, left_truncate_len=left_truncate_len, truncation=truncation)
-        rows = (
-            [torch.tensor(self.tok_encode(text)) for text in strings] if self._calls and padding_side == "left" else []
-        )
-        longest = max(map(len, rows), default=0)
-        cut = truncation or longest > (left_truncate_len or longest)
-        if not rows or cut or not torch.equal(stock(strings[:1])[0][0], rows[0]):
-            return stock(strings, padding_side)
-        ids = torch.full((len(rows), longest), self.tokenizer.pad_token_id)
-        mask = torch.zeros_like(ids)
-        for i, row in enumerate(rows):
-            ids[i, longest - len(row) :], mask[i, longest - len(row) :] = row, 1
-        return ids, mask
-
     def _model_generate(self, context: Any, max_length: int, stop: list[str], **settings: Any) -> torch.Tensor:
         mask = settings.pop("attention_mask")
         rows = [row[seen.bool()].cpu().numpy() for row, seen in zip(context, mask, strict=True)]
